@@ -1,0 +1,1 @@
+"""Tests, demo and benchmarks against a real Kubernetes API server."""

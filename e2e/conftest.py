@@ -1,0 +1,46 @@
+"""Fixtures that every end-to-end test shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import pytest
+
+from e2e.controlplane import ControlPlane, Options, acquire, build
+from e2e.product import Product, install
+from e2e.rest import Rest, connect
+
+NODE_LABELS = {"topology.kubernetes.io/region": "us-east-1"}
+"""Where the simulated node stands: a region that the examples declare."""
+
+
+@pytest.fixture(scope="session")
+def binaries(pytestconfig: pytest.Config) -> None:
+    """Have every binary at hand, and show the progress of a first build, which takes minutes."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        build.ensure()
+
+
+@pytest.fixture(scope="session")
+def cluster(binaries: None) -> Iterator[ControlPlane]:
+    """One cluster for each test process: started here, or the one that $KUBECONFIG names.
+
+    After Ctrl-C pytest still runs this to its end. If it cannot, the kernel ends the processes
+    together with pytest, and the next start removes the directory.
+    """
+    with acquire(Options(node_labels=NODE_LABELS)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def product(cluster: ControlPlane) -> Product:
+    """The chart, installed by helm once for each test process."""
+    return install(cluster)
+
+
+@pytest.fixture
+def admin(cluster: ControlPlane) -> Rest:
+    """The API server as its administrator, a member of system:masters, sees it."""
+    return connect(cluster.kubeconfig)

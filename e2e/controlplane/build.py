@@ -1,0 +1,197 @@
+"""Finds each binary of the control plane, or builds it from the Go module proxy."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import queue
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.controlplane.cache import cache_dir, locked
+from e2e.controlplane.errors import BuildError
+from e2e.controlplane.progress import Progress
+from e2e.controlplane.toolchain import MODULES, Go, find_go, required_version
+
+KUBERNETES = "1.36.3"
+_STRIP = "-s -w"
+_VERSION = "-X k8s.io/component-base/version."
+_STAMP = " ".join(
+    (
+        _STRIP,
+        f"{_VERSION}gitVersion=v{KUBERNETES}",
+        *(f"{_VERSION}{part}" for part in ("gitMajor=1", "gitMinor=36")),
+    )
+)
+_GOARCH = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_TAIL_LINES = 25
+_ADVICE = (
+    "Try again if a download failed: what was compiled is kept. Set GOMAXPROCS=1 if the memory ran"
+    " out. Or point KUBEBUILDER_ASSETS at a folder that has the binaries."
+)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A folder with a go.mod of its own: what one resolution of versions has to agree on."""
+
+    name: str
+    ldflags: str
+    packages: int  # compiled in all, about
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A command and the Go package it is built from."""
+
+    name: str
+    module: Module
+    package: str
+
+    @property
+    def output(self) -> str:
+        """The file name that the Go command chooses: the package's, less a major version."""
+        parts = self.package.split("/")
+        return parts[-2] if parts[-1].removeprefix("v").isdigit() else parts[-1]
+
+
+_kubernetes = Module("kubernetes", _STAMP, 2620)
+_etcd = Module("etcd", _STRIP, 570)
+_helm = Module("helm", _STRIP, 1190)
+_kwok = Module("kwok", _STRIP, 1120)
+
+BINARIES: Mapping[str, Binary] = {
+    binary.name: binary
+    for binary in (
+        Binary("kube-apiserver", _kubernetes, "k8s.io/kubernetes/cmd/kube-apiserver"),
+        Binary(
+            "kube-controller-manager", _kubernetes, "k8s.io/kubernetes/cmd/kube-controller-manager"
+        ),
+        Binary("kube-scheduler", _kubernetes, "k8s.io/kubernetes/cmd/kube-scheduler"),
+        Binary("kubectl", _kubernetes, "k8s.io/kubernetes/cmd/kubectl"),
+        Binary("etcd", _etcd, "go.etcd.io/etcd/server/v3"),
+        Binary("helm", _helm, "helm.sh/helm/v4/cmd/helm"),
+        Binary("kwok", _kwok, "sigs.k8s.io/kwok/cmd/kwok"),
+    )
+}
+
+
+def ensure(names: Iterable[str] = tuple(BINARIES)) -> dict[str, Path]:
+    """Return the path of each named binary; builds those that are missing, once per machine.
+
+    Looked for in $KUBEBUILDER_ASSETS, then in the cache. A first build of everything takes
+    minutes; processes that ask at the same time wait for the one that builds. Raises BuildError
+    with the compiler's last lines.
+    """
+    wanted = [BINARIES[name] for name in names]
+    for module in dict.fromkeys(binary.module for binary in wanted):
+        of_module = [binary for binary in wanted if binary.module == module]
+        if _missing(of_module):
+            with locked(cached(of_module[0]).parent / ".lock"):
+                if missing := _missing(of_module):
+                    _build(module, missing)
+    return {binary.name: _find(binary) or cached(binary) for binary in wanted}
+
+
+def cached(binary: Binary) -> Path:
+    """Return where the cache keeps a binary: a digest of all its inputs is part of the path."""
+    sources = MODULES / binary.module.name
+    digest = hashlib.sha256()
+    for part in (
+        (sources / "go.mod").read_bytes(),
+        (sources / "go.sum").read_bytes(),
+        "\0".join(_flags(binary.module)).encode(),
+        _goarch().encode(),
+    ):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return cache_dir() / "bin" / f"{binary.module.name}-{digest.hexdigest()[:16]}" / binary.name
+
+
+def _find(binary: Binary) -> Path | None:
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    candidates = [Path(assets).absolute() / binary.name] if assets else []
+    return next((path for path in [*candidates, cached(binary)] if path.is_file()), None)
+
+
+def _missing(binaries: Iterable[Binary]) -> list[Binary]:
+    return [binary for binary in binaries if _find(binary) is None]
+
+
+def _goarch() -> str:
+    machine = platform.machine().lower()
+    return _GOARCH.get(machine, machine)
+
+
+def _flags(module: Module) -> list[str]:
+    return ["-trimpath", "-buildvcs=false", "-ldflags", module.ldflags]
+
+
+def _environment(go: Go) -> dict[str, str]:
+    return {
+        **os.environ,
+        **go.env,
+        "CGO_ENABLED": "0",
+        "GOOS": "linux",
+        "GOARCH": _goarch(),
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        # Not empty: an empty value would let the user's own default flags in.
+        "GOFLAGS": "-mod=readonly",
+    }
+
+
+def _build(module: Module, binaries: list[Binary]) -> None:
+    sources = MODULES / module.name
+    go = find_go(required_version((sources / "go.mod").read_text()))
+    names = ", ".join(binary.name for binary in binaries)
+    final = cached(binaries[0]).parent
+    with tempfile.TemporaryDirectory(dir=final, prefix=".building-") as scratch:
+        argv = [str(go.command), "build", "-v", *_flags(module), "-o", f"{scratch}/"]
+        argv += [binary.package for binary in binaries]
+        _run(argv, sources, _environment(go), Progress(f"Building {names}", module.packages))
+        for binary in binaries:
+            (Path(scratch) / binary.output).rename(final / binary.name)
+
+
+def _run(argv: list[str], cwd: Path, env: dict[str, str], progress: Progress) -> None:
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    progress.start()
+    with subprocess.Popen(
+        argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+            while (line := _next(lines)) is not None:
+                if line and not progress.saw(line):
+                    tail.append(line)
+                progress.tick()
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+    progress.finish("done" if code == 0 else "failed")
+    if code != 0:
+        raise BuildError(
+            "\n".join([f"`{' '.join(argv)}` in {cwd} exited with {code}:", *tail, _ADVICE])
+        )
+
+
+def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
+    for line in process.stdout or ():
+        lines.put(line.rstrip())
+    lines.put(None)
+
+
+def _next(lines: queue.SimpleQueue[str | None]) -> str | None:
+    """Return the next line, "" when a moment passes without one, None at the end."""
+    try:
+        return lines.get(timeout=0.5)
+    except queue.Empty:
+        return ""

@@ -1,0 +1,3 @@
+"""phiwarden: healthcare guardrails that the Kubernetes API server enforces."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The API: models of the custom resources, and the names all parts share."""

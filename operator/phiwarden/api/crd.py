@@ -1,0 +1,88 @@
+"""The custom resource definitions, from the models and the rules."""
+
+from __future__ import annotations
+
+from phiwarden.api import names, workload_rules
+from phiwarden.api.base import marked
+from phiwarden.api.status import WorkloadStatus
+from phiwarden.api.structural import Schema, report, structural
+from phiwarden.api.values import MAX_NAME
+from phiwarden.api.workload import WorkloadSpec
+
+
+def _column(
+    name: str, path: str, about: str, *, kind: str = "string", wide: bool = False
+) -> Schema:
+    column: Schema = {"name": name, "type": kind, "jsonPath": path, "description": about}
+    if wide:
+        column["priority"] = 1
+    return column
+
+
+def _condition(kind: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{kind}")].{field}'
+
+
+_COLUMNS = [
+    _column("Impact", ".spec.clinicalImpact", "Harm that a failure would do to care."),
+    _column("Environment", ".spec.environment", "Stage of the application."),
+    _column("Enforcement", ".spec.enforcement", "observe, warn or enforce."),
+    _column("Ready", _condition("Ready", "status"), "Whether all of the boundary stands."),
+    _column(
+        "Compliant",
+        _condition("Compliant", "status"),
+        "Whether all that runs keeps the rules.",
+    ),
+    _column("Violations", ".status.violations", "Objects that break a rule.", kind="integer"),
+    _column("Quarantined", ".status.quarantined", "Workloads in quarantine.", kind="integer"),
+    _column("Team", ".spec.owner.team", "Who answers for the application.", wide=True),
+    _column("Reason", _condition("Ready", "message"), "Why it is ready or not.", wide=True),
+    _column("Age", ".metadata.creationTimestamp", "Time since it was declared.", kind="date"),
+]
+
+
+def phiworkload() -> Schema:
+    """Return the CustomResourceDefinition of PHIWorkload."""
+    name = {"type": "string", "maxLength": MAX_NAME}
+    schema: Schema = {
+        "description": "PHIWorkload declares where the patient data (PHI) of one application may"
+        " live and flow.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            # The bound gives rules over the name a known cost.
+            "metadata": {"type": "object", "properties": {"name": name, "generateName": name}},
+            "spec": structural(WorkloadSpec),
+            "status": report(structural(WorkloadStatus)),
+        },
+        **marked(*workload_rules.ROOT),
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"phiworkloads.{names.GROUP}"},
+        "spec": {
+            "group": names.GROUP,
+            "scope": "Cluster",
+            "names": {
+                "plural": "phiworkloads",
+                "singular": "phiworkload",
+                "kind": "PHIWorkload",
+                "listKind": "PHIWorkloadList",
+                "shortNames": ["phiw"],
+                "categories": ["phi"],
+            },
+            "versions": [
+                {
+                    "name": names.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": _COLUMNS,
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }

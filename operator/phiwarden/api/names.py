@@ -1,0 +1,59 @@
+"""Names that the API server, the chart and every other component agree on.
+
+One definition for one fact: a label or annotation key is spelled here and
+nowhere else. The chart's static text is rendered from these names.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP: Final = "phiwarden.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+FIELD_MANAGER: Final = "phiwarden"
+"""Field manager of every server-side apply, and value of `managed-by`."""
+
+FINALIZER: Final = f"{GROUP}/boundary"
+"""Held only by a PHIWorkload whose deletionPolicy is Delete."""
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+# Labels of a zone's Namespace: what selectors need.
+WORKLOAD: Final = f"{GROUP}/workload"
+ZONE: Final = f"{GROUP}/zone"
+DATA: Final = f"{GROUP}/data"
+ENVIRONMENT: Final = f"{GROUP}/environment"
+IMPACT: Final = f"{GROUP}/impact"
+ENFORCEMENT: Final = f"{GROUP}/enforcement"
+EXPOSURE: Final = f"{GROUP}/exposure"
+BOUNDARY_LABELS: Final = (WORKLOAD, ZONE, DATA, ENVIRONMENT, IMPACT, ENFORCEMENT, EXPOSURE)
+
+QUARANTINE: Final = f"{GROUP}/quarantine"
+"""Label of a pod that is cut off from flows; value: see `remediation.plan.Isolation`."""
+
+# Annotations of a zone's Namespace: lists that the rules read, comma separated.
+BOUNDARY_PREFIX: Final = f"boundary.{GROUP}/"
+FORMAT: Final = f"{BOUNDARY_PREFIX}format"
+REGISTRIES: Final = f"{BOUNDARY_PREFIX}registries"
+SERVICE_ACCOUNTS: Final = f"{BOUNDARY_PREFIX}service-accounts"
+API_ACCESS: Final = f"{BOUNDARY_PREFIX}api-access"
+REGIONS: Final = f"{BOUNDARY_PREFIX}regions"
+HELD: Final = f"{BOUNDARY_PREFIX}held"
+BOUNDARY_ANNOTATIONS: Final = (
+    FORMAT,
+    REGISTRIES,
+    SERVICE_ACCOUNTS,
+    API_ACCESS,
+    REGIONS,
+    HELD,
+)
+FORMAT_VERSION: Final = "1"
+"""Value of the format annotation; rules refuse a boundary that they cannot read."""
+
+# Pod Security admission, https://kubernetes.io/docs/concepts/security/pod-security-admission/
+POD_SECURITY: Final = "pod-security.kubernetes.io/"
+
+NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
+"""Label that the API server sets on every Namespace and nobody can change."""

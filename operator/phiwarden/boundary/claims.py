@@ -1,0 +1,103 @@
+"""Whether a namespace is a workload's to take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claimant:
+    """A PHIWorkload that declares a zone in a namespace; older ones sort first.
+
+    Attributes:
+        created: creation time, RFC 3339.
+        workload: its name.
+    """
+
+    created: str
+    workload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A namespace as it is in the cluster.
+
+    Attributes:
+        owner: workload that its label names, None if it has none.
+        terminating: whether it is being deleted.
+    """
+
+    owner: str | None
+    terminating: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a namespace is not a workload's to take.
+
+    Attributes:
+        reason: machine-readable.
+        message: what it means and what to do.
+    """
+
+    reason: Literal[
+        "NamespaceOwned", "NamespaceExists", "NamespaceTerminating", "NamespaceReserved"
+    ]
+    message: str
+
+
+def obstacle(
+    namespace: str,
+    workload: str,
+    *,
+    adopt: bool,
+    found: Standing | None,
+    claimants: Sequence[Claimant],
+    reserved: frozenset[str] = frozenset(),
+) -> Obstacle | None:
+    """Return why a namespace is not a workload's to take, or None if it is.
+
+    Args:
+        namespace: its name.
+        workload: the PHIWorkload that declares a zone there.
+        adopt: whether the zone says that an existing namespace is to be taken over.
+        found: the namespace as it is, None if there is none.
+        claimants: every PHIWorkload that declares a zone there, this one included.
+        reserved: namespaces that can never be a zone, such as the operator's own.
+    """
+    if namespace in reserved:
+        return Obstacle(
+            "NamespaceReserved",
+            f"namespace {namespace} is phiwarden's own and cannot be a zone: name another",
+        )
+    if found is not None and found.terminating:
+        return Obstacle(
+            "NamespaceTerminating",
+            f"namespace {namespace} is being deleted; the zone is set up when it is gone",
+        )
+    others = {claimant.workload for claimant in claimants} - {workload}
+    if found is not None and found.owner is not None:
+        if found.owner == workload:
+            return None
+        if found.owner in others:
+            return Obstacle(
+                "NamespaceOwned",
+                f"namespace {namespace} is a zone of PHIWorkload {found.owner}: name another",
+            )
+    first = min(claimants, default=Claimant("", workload))
+    if first.workload != workload:
+        return Obstacle(
+            "NamespaceOwned",
+            f"namespace {namespace} is declared by the older PHIWorkload {first.workload} too:"
+            " name another",
+        )
+    if found is None or adopt:
+        return None
+    left_by = f", left standing by PHIWorkload {found.owner}," if found.owner is not None else ""
+    return Obstacle(
+        "NamespaceExists",
+        f"namespace {namespace}{left_by} exists already and was left untouched:"
+        " set adopt: true on the zone to take it over",
+    )

@@ -1,0 +1,70 @@
+"""The compiler: what a declaration asks of the cluster today."""
+
+from __future__ import annotations
+
+from phiwarden.api.workload import WorkloadSpec, Zone
+from phiwarden.boundary.agreements import agreement_states, next_change
+from phiwarden.boundary.flows import resolve_flows
+from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.boundary.limits import quota_objects, service_accounts
+from phiwarden.boundary.manifest import Place
+from phiwarden.boundary.model import BoundaryPlan, Facts, ZonePlan
+from phiwarden.boundary.namespace import namespace_object
+from phiwarden.boundary.network import Addresses, allowed_traffic, default_deny
+
+__all__ = ["compile_boundary", "next_change"]
+
+
+def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> BoundaryPlan:
+    """Return every object that the declaration asks for, given the facts.
+
+    The result depends on nothing else, and not on the order in which zones,
+    flows, externals, ports or addresses are listed.
+
+    Raises:
+        ValueError: for facts that cannot be, such as an API server without an IP address.
+    """
+    openings = resolve_flows(spec, facts)
+    zones = [zone for zone in spec.zones if zone.name not in facts.unavailable]
+    addresses = Addresses(
+        namespaces={zone.name: zone.namespace_in(workload) for zone in zones},
+        networks={external.name: external.networks() for external in spec.externals},
+    )
+    plans = []
+    for zone in sorted(zones, key=lambda zone: zone.name):
+        place = Place(workload, zone.name, zone.namespace_in(workload))
+        boundary = zone_boundary(workload, zone, spec, facts)
+        zone_openings = openings.by_zone.get(zone.name, ())
+        accounts = service_accounts(place, zone.service_accounts)
+        plans.append(
+            ZonePlan(
+                zone=zone.name,
+                namespace=namespace_object(place.namespace, boundary),
+                allows=allowed_traffic(place, zone, zone_openings, addresses, facts),
+                default_deny=default_deny(place),
+                others=(*accounts, *quota_objects(place, zone.quota)),
+            )
+        )
+    return BoundaryPlan(
+        zones=tuple(plans),
+        agreements=agreement_states(spec, facts.today),
+        closed_flows=openings.closed,
+    )
+
+
+def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -> ZoneBoundary:
+    """Return what rules are to know of a zone."""
+    return ZoneBoundary(
+        workload=workload,
+        zone=zone.name,
+        data=zone.data,
+        environment=spec.environment,
+        impact=spec.clinical_impact,
+        enforcement=spec.enforcement,
+        exposure=zone.exposure,
+        registries=zone.images.registries,
+        service_accounts=tuple(account.name for account in zone.service_accounts),
+        api_access=tuple(account.name for account in zone.service_accounts if account.api_access),
+        regions=spec.residency.regions if spec.residency is not None else (),
+        held=facts.held.get(zone.name, ()),
+    )

@@ -1,0 +1,147 @@
+"""The boundary as it stands on a zone's Namespace, and the way back.
+
+Admission rules read it there with `annotation.split(',')`, which trims
+nothing: whatever would read differently with it is refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from phiwarden.api import names
+from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
+
+
+class BoundaryUnreadable(ValueError):
+    """A Namespace does not carry a boundary that can be relied on."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        """The label or annotation to blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneBoundary:
+    """What rules know of the zone in which they judge an object.
+
+    The order of a list means nothing; `encode` sorts, so `decode` yields sorted lists.
+    """
+
+    workload: str
+    zone: str
+    data: str
+    environment: str
+    impact: str
+    enforcement: str
+    exposure: str
+    registries: tuple[str, ...] = ()
+    service_accounts: tuple[str, ...] = ()
+    api_access: tuple[str, ...] = ()
+    """Those of the service accounts whose pods may reach the Kubernetes API."""
+    regions: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+_KNOWN: Final[Mapping[str, type[StrEnum]]] = {
+    names.DATA: DataClass,
+    names.ENVIRONMENT: Environment,
+    names.IMPACT: ClinicalImpact,
+    names.ENFORCEMENT: Enforcement,
+    names.EXPOSURE: Exposure,
+}
+
+
+def encode(boundary: ZoneBoundary) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the labels and annotations that carry a boundary.
+
+    Raises:
+        ValueError: if the boundary is one that `decode` would refuse.
+    """
+    labels = {
+        names.WORKLOAD: boundary.workload,
+        names.ZONE: boundary.zone,
+        names.DATA: str(boundary.data),
+        names.ENVIRONMENT: str(boundary.environment),
+        names.IMPACT: str(boundary.impact),
+        names.ENFORCEMENT: str(boundary.enforcement),
+        names.EXPOSURE: str(boundary.exposure),
+    }
+    lists = {
+        names.REGISTRIES: boundary.registries,
+        names.SERVICE_ACCOUNTS: boundary.service_accounts,
+        names.API_ACCESS: boundary.api_access,
+        names.REGIONS: boundary.regions,
+        names.HELD: boundary.held,
+    }
+    annotations = {names.FORMAT: names.FORMAT_VERSION}
+    for key, items in lists.items():
+        for item in items:
+            _check_item(key, item)
+        annotations[key] = ",".join(sorted(set(items)))
+    decode(labels, annotations)
+    return labels, annotations
+
+
+def decode(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBoundary:
+    """Return the boundary that a Namespace carries.
+
+    Raises:
+        BoundaryUnreadable: naming the key that is missing or wrong.
+    """
+    found = annotations.get(names.FORMAT)
+    if found != names.FORMAT_VERSION:
+        problem = "missing" if found is None else f"unknown format {found!r}"
+        raise BoundaryUnreadable(names.FORMAT, problem)
+    service_accounts = _list(annotations, names.SERVICE_ACCOUNTS)
+    api_access = _list(annotations, names.API_ACCESS)
+    if undeclared := sorted(set(api_access) - set(service_accounts)):
+        raise BoundaryUnreadable(
+            names.API_ACCESS, f"not among {names.SERVICE_ACCOUNTS}: {', '.join(undeclared)}"
+        )
+    return ZoneBoundary(
+        workload=_label(labels, names.WORKLOAD),
+        zone=_label(labels, names.ZONE),
+        data=_label(labels, names.DATA),
+        environment=_label(labels, names.ENVIRONMENT),
+        impact=_label(labels, names.IMPACT),
+        enforcement=_label(labels, names.ENFORCEMENT),
+        exposure=_label(labels, names.EXPOSURE),
+        registries=_list(annotations, names.REGISTRIES),
+        service_accounts=service_accounts,
+        api_access=api_access,
+        regions=_list(annotations, names.REGIONS),
+        held=_list(annotations, names.HELD),
+    )
+
+
+def _label(labels: Mapping[str, str], key: str) -> str:
+    value = labels.get(key)
+    if not value:
+        raise BoundaryUnreadable(key, "missing")
+    known = _KNOWN.get(key)
+    if known is not None and value not in tuple(known):
+        raise BoundaryUnreadable(key, f"unknown value {value!r}, expected {', '.join(known)}")
+    return value
+
+
+def _list(annotations: Mapping[str, str], key: str) -> tuple[str, ...]:
+    value = annotations.get(key)
+    if value is None:
+        raise BoundaryUnreadable(key, "missing")
+    if not value:
+        return ()
+    items = tuple(value.split(","))
+    for item in items:
+        _check_item(key, item)
+    return items
+
+
+def _check_item(key: str, item: str) -> None:
+    if not item:
+        raise BoundaryUnreadable(key, "an empty item in the list")
+    if "," in item or any(character.isspace() for character in item):
+        raise BoundaryUnreadable(key, f"an item with a comma or white space: {item!r}")

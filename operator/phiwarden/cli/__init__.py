@@ -1,0 +1,1 @@
+"""Commands: what a container or a person runs."""

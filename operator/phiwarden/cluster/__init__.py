@@ -1,0 +1,1 @@
+"""I/O: the one place that talks to the API server."""

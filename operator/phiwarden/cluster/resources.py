@@ -1,0 +1,60 @@
+"""Where objects live: paths of the Kubernetes API."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from phiwarden.api import names
+from phiwarden.rulebook import shapes
+from phiwarden.rulebook.shapes import Kind
+
+PHIWORKLOAD: Final = Kind(names.GROUP, names.VERSION, "PHIWorkload", "phiworkloads")
+EVENT: Final = Kind("", "v1", "Event", "events")
+PERSISTENT_VOLUME_CLAIM: Final = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+ENDPOINT_SLICE: Final = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+ADMISSION_POLICY: Final = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+)
+ADMISSION_BINDING: Final = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+)
+
+_PODS, *_ = shapes.PODS.kinds
+POD: Final = _PODS
+WORKLOADS: Final = {kind.kind: kind for shape in shapes.POD_SHAPES for kind in shape.kinds}
+"""Kinds that carry a pod template, by name."""
+
+_KINDS: Final = {
+    kind.kind: kind
+    for kind in (
+        *WORKLOADS.values(),
+        *shapes.OWNED,
+        shapes.NAMESPACE,
+        shapes.SERVICE,
+        PHIWORKLOAD,
+    )
+}
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of that name; raises KeyError for one that is not used here."""
+    return _KINDS[name]
+
+
+def collection(kind: Kind, namespace: str | None = None) -> str:
+    """Return the path of all objects of a kind, in a namespace or everywhere."""
+    root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+    where = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
+    return f"{root}{where}/{kind.plural}"
+
+
+def item(kind: Kind, namespace: str | None, name: str) -> str:
+    """Return the path of one object."""
+    return f"{collection(kind, namespace)}/{quote(name, safe='')}"

@@ -1,0 +1,1 @@
+"""The controller: kopf's handlers, and the work they ask for."""

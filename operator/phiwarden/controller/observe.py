@@ -1,0 +1,277 @@
+"""From watched objects to what is known, and to the keys that must be looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from phiwarden.api import names
+from phiwarden.api.workload import WorkloadSpec
+from phiwarden.boundary.claims import Standing
+from phiwarden.boundary.labels import BoundaryUnreadable, ZoneBoundary, decode
+from phiwarden.boundary.model import ApiServer, Quarantine
+from phiwarden.boundary.project import digest
+from phiwarden.cluster import resources
+from phiwarden.cluster.client import Api
+from phiwarden.cluster.reflector import Key, Reflector
+from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
+from phiwarden.rulebook import shapes
+
+AUDITED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
+"""Kinds that are judged while they run. ReplicaSets and Pods follow from them."""
+
+
+def declared(body: Mapping[str, Any]) -> Declared:
+    """Return a PHIWorkload as a value; a spec that cannot be read is a problem, no error."""
+    metadata = body["metadata"]
+    spec: WorkloadSpec | None = None
+    problem: str | None = None
+    try:
+        spec = WorkloadSpec.model_validate(body.get("spec") or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in ("spec", *first["loc"]))
+        problem = f"{where}: {first['msg']}"
+    return Declared(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        created=metadata.get("creationTimestamp", ""),
+        spec=spec,
+        problem=problem,
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        status=dict(body.get("status") or {}),
+    )
+
+
+@dataclass
+class Observer:
+    """Keeps the state in step with the cluster."""
+
+    state: State
+    queues: Queues
+    enforcement: Enforcement
+
+    def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
+        """Return what to follow: first the boundary and what it rests on, then what runs."""
+        ours = {"labelSelector": f"{names.MANAGED_BY}={names.FIELD_MANAGER}"}
+        first = [
+            _follow(api, shapes.NAMESPACE, self.namespace),
+            _follow(api, shapes.NETWORK_POLICY, self.network_policy),
+            Reflector(
+                api,
+                resources.collection(resources.ENDPOINT_SLICE, "default"),
+                "EndpointSlice",
+                self.endpoints,
+                {"labelSelector": "kubernetes.io/service-name=kubernetes"},
+            ),
+        ]
+        for kind in (shapes.SERVICE_ACCOUNT, shapes.RESOURCE_QUOTA, shapes.LIMIT_RANGE):
+            first.append(
+                Reflector(api, resources.collection(kind), kind.kind, self._owned(kind), ours)
+            )
+        for kind in (resources.ADMISSION_POLICY, resources.ADMISSION_BINDING):
+            first.append(
+                Reflector(api, resources.collection(kind), kind.kind, self._policy(kind), ours)
+            )
+        then = [_follow(api, resources.WORKLOADS[k], self._audited(k)) for k in AUDITED]
+        return first, then
+
+    def workload(self, body: Mapping[str, Any], *, gone: bool) -> None:
+        """Take in a PHIWorkload."""
+        name = body["metadata"]["name"]
+        before = self.state.workloads.get(name)
+        if gone:
+            self.state.forget(name)
+            self.state.remediations.pop(name, None)
+        else:
+            self.state.declare(declared(body))
+        now = self.state.workloads.get(name)
+        if before is not None and now is not None and _same_but_status(before, now):
+            # Our own report coming back; somebody else's is put right.
+            if now.status == self.queues.reported.get(name):
+                return
+        self.queues.workloads.add(name)
+        # A namespace that this one gave up or contests may be another's now.
+        for seen in (before, now):
+            for namespace in _zone_namespaces(seen):
+                for other in self.state.claiming(namespace) - {name}:
+                    self.queues.workloads.add(other)
+
+    def namespace(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take in a namespace."""
+        _, name = key
+        before = self.state.namespaces.get(name)
+        if body is None:
+            self.state.namespaces.pop(name, None)
+            for known in (
+                self.state.boundaries,
+                self.state.verdicts,
+                self.state.quarantined,
+                self.state.owned,
+            ):
+                known.pop(name, None)
+        else:
+            seen = _namespace(body)
+            self.state.namespaces[name] = seen
+            if seen.boundary is not None and name not in self.state.boundaries:
+                self.state.boundaries[name] = seen.boundary
+                self._remember_held(name, seen.boundary)
+        if self.state.namespaces.get(name) != before:
+            self._touch(name)
+
+    def _remember_held(self, namespace: str, boundary: ZoneBoundary) -> None:
+        """Take up from the boundary what an earlier run found that direct care must keep."""
+        known = self.state.quarantined.setdefault(namespace, {})
+        for entry in boundary.held:
+            kind, _, name = entry.partition("/")
+            known.setdefault((kind, name), Quarantined(Quarantine.CARE, held=True))
+
+    def drop_gone_quarantine(self) -> None:
+        """Forget what was in quarantine and is not there any more; call once all was listed."""
+        for namespace, known in self.state.quarantined.items():
+            running = self.state.verdicts.get(namespace, {})
+            for key in [key for key in known if key not in running]:
+                del known[key]
+
+    def network_policy(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take in a NetworkPolicy: ours, or somebody else's in a zone."""
+        namespace, name = key
+        foreign = self.state.foreign_policies.setdefault(namespace, set())
+        was_foreign = name in foreign
+        ours = body is not None and _ours(body)
+        if body is not None and not ours:
+            foreign.add(name)
+        else:
+            foreign.discard(name)
+        if (name in foreign) != was_foreign:
+            self._touch(namespace)
+        self._take_owned(namespace, ("NetworkPolicy", name), body if ours else None)
+
+    def endpoints(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take in where the API server is."""
+        del key
+        servers = tuple(sorted(_api_servers(body or {}), key=lambda s: (s.address, s.port)))
+        if servers != self.state.api_servers:
+            self.state.api_servers = servers
+            self._touch_all()
+
+    def _owned(self, kind: shapes.Kind) -> Any:
+        def seen(key: Key, body: Mapping[str, Any] | None) -> None:
+            namespace, name = key
+            self._take_owned(namespace, (kind.kind, name), body)
+
+        return seen
+
+    def _policy(self, kind: shapes.Kind) -> Any:
+        def seen(key: Key, body: Mapping[str, Any] | None) -> None:
+            faults = self.enforcement.seen(kind.kind, key[1], body)
+            if faults != self.state.enforcement_faults:
+                self.state.enforcement_faults = faults
+                self._touch_all()
+
+        return seen
+
+    def _audited(self, kind: str) -> Any:
+        def seen(key: Key, body: Mapping[str, Any] | None) -> None:
+            namespace, name = key
+            if namespace not in self.state.boundaries:
+                return
+            if body is None:
+                self._forget(namespace, kind, name)
+            else:
+                self.queues.audit(AuditKey(kind, namespace, name), body)
+
+        return seen
+
+    def _forget(self, namespace: str, kind: str, name: str) -> None:
+        gone = self.state.verdicts.get(namespace, {}).pop((kind, name), None)
+        left = self.state.quarantined.get(namespace, {}).pop((kind, name), None)
+        if gone is not None or left is not None:
+            self._touch(namespace)
+
+    def _take_owned(
+        self, namespace: str, key: tuple[str, str], body: Mapping[str, Any] | None
+    ) -> None:
+        known = self.state.owned.setdefault(namespace, {})
+        before = known.get(key)
+        after = digest(body) if body is not None else None
+        if after is None:
+            known.pop(key, None)
+        else:
+            known[key] = after
+        if before != after:
+            self._touch(namespace)
+
+    def _touch(self, namespace: str) -> None:
+        for workload in self.state.claiming(namespace):
+            self.queues.workloads.add(workload)
+
+    def _touch_all(self) -> None:
+        for workload in self.state.workloads:
+            self.queues.workloads.add(workload)
+
+
+def verdicts_changed(state: State, key: AuditKey, verdict: Verdict) -> bool:
+    """Note a verdict; return whether it is news."""
+    known = state.verdicts.setdefault(key.namespace, {})
+    before = known.get((key.kind, key.name))
+    known[key.kind, key.name] = verdict
+    return before != verdict
+
+
+def _follow(api: Api, kind: shapes.Kind, seen: Any) -> Reflector:
+    return Reflector(api, resources.collection(kind), kind.kind, seen)
+
+
+def _same_but_status(before: Declared, now: Declared) -> bool:
+    return (
+        before.uid == now.uid
+        and before.generation == now.generation
+        and before.deleting == now.deleting
+        and before.finalizers == now.finalizers
+    )
+
+
+def _zone_namespaces(seen: Declared | None) -> Iterator[str]:
+    if seen is not None and seen.spec is not None:
+        for zone in seen.spec.zones:
+            yield zone.namespace_in(seen.name)
+
+
+def _namespace(body: Mapping[str, Any]) -> SeenNamespace:
+    metadata = body["metadata"]
+    labels = metadata.get("labels") or {}
+    return SeenNamespace(
+        uid=metadata["uid"],
+        standing=Standing(
+            owner=labels.get(names.WORKLOAD), terminating="deletionTimestamp" in metadata
+        ),
+        digest=digest(body),
+        boundary=_boundary(labels, metadata.get("annotations") or {}),
+    )
+
+
+def _boundary(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBoundary | None:
+    try:
+        return decode(labels, annotations)
+    except BoundaryUnreadable:
+        return None
+
+
+def _ours(body: Mapping[str, Any]) -> bool:
+    labels = body["metadata"].get("labels") or {}
+    return labels.get(names.MANAGED_BY) == names.FIELD_MANAGER and names.WORKLOAD in labels
+
+
+def _api_servers(body: Mapping[str, Any]) -> Iterator[ApiServer]:
+    for endpoint in body.get("endpoints") or ():
+        for address in endpoint.get("addresses") or ():
+            for port in body.get("ports") or ():
+                yield ApiServer(address, port["port"])

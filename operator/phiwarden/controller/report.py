@@ -1,0 +1,325 @@
+"""What the status says: pure, from the plan and what was found."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from phiwarden.api.status import (
+    MAX_LISTED,
+    Condition,
+    ConditionType,
+    ObjectViolation,
+    WorkloadStatus,
+    ZoneStatus,
+)
+from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
+from phiwarden.boundary.claims import Obstacle
+from phiwarden.boundary.model import AgreementStanding, AgreementState, BoundaryPlan
+from phiwarden.controller.state import Declared, State, Verdict
+
+Status = WorkloadStatus
+
+_SHOWN: Final = 3
+"""Names listed in a condition's message; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What stood in the way of a plan, by zone.
+
+    Attributes:
+        obstacles: zones whose namespace is not ours to take.
+        failures: zones that could not be written, with the API server's words.
+    """
+
+    obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A condition before it is known since when it holds."""
+
+    type: ConditionType
+    good: bool
+    reason: str
+    message: str
+
+
+def status(
+    declared: Declared,
+    spec: WorkloadSpec,
+    plan: BoundaryPlan,
+    findings: Findings,
+    state: State,
+    now: dt.datetime,
+) -> Status:
+    """Return what is true of a PHIWorkload now."""
+    zones = tuple(_zone(declared.name, zone, spec, findings, state) for zone in spec.zones)
+    violations = sum(zone.violation_count for zone in zones)
+    said = (
+        _ready(zones, findings),
+        _enforced(spec, zones, state.enforcement_faults),
+        _isolated(zones, state),
+        _agreements(plan),
+        _compliant(zones, violations),
+    )
+    quarantined = sum(len(state.quarantined.get(zone.namespace, ())) for zone in zones)
+    return Status(
+        observed_generation=declared.generation,
+        conditions=_conditions(declared, said, now),
+        zones=zones,
+        violations=violations,
+        quarantined=quarantined,
+        remediations=tuple(state.remembered(declared.name)),
+    )
+
+
+def unreadable(declared: Declared, now: dt.datetime) -> Status:
+    """Return the status of a declaration that this version cannot read."""
+    said = _Said(
+        ConditionType.READY,
+        good=False,
+        reason="InvalidSpec",
+        message=f"{declared.problem}; what stands of the boundary was left as it is",
+    )
+    return Status(
+        observed_generation=declared.generation, conditions=_conditions(declared, [said], now)
+    )
+
+
+def same(written: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Return whether a stored status says the same already."""
+    return _comparable(written) == _comparable(stored)
+
+
+def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
+    conditions = {
+        entry["type"]: {k: v for k, v in entry.items() if k != "lastTransitionTime"}
+        for entry in status.get("conditions") or ()
+    }
+    # An empty list and an absent one say the same.
+    rest = {k: v for k, v in status.items() if k != "conditions" and v not in ([], None)}
+    rest["zones"] = [
+        {k: v for k, v in zone.items() if v not in ([], None)} for zone in rest.get("zones", ())
+    ]
+    return {**rest, "conditions": conditions}
+
+
+def _zone(
+    workload: str, zone: Zone, spec: WorkloadSpec, findings: Findings, state: State
+) -> ZoneStatus:
+    namespace = zone.namespace_in(workload)
+    obstacle = findings.obstacles.get(zone.name)
+    if obstacle is not None:
+        terminating = obstacle.reason == "NamespaceTerminating"
+        return ZoneStatus(
+            name=zone.name,
+            namespace=namespace,
+            state="Terminating" if terminating else "Conflict",
+            message=f"{obstacle.reason}: {obstacle.message}",
+        )
+    verdicts = state.verdicts.get(namespace, {})
+    broken = sorted(
+        (
+            (name, kind, verdict)
+            for (kind, name), verdict in verdicts.items()
+            if verdict.rules
+        ),
+        key=_worst_first,
+    )
+    quarantined = sorted(f"{k}/{n}" for k, n in state.quarantined.get(namespace, ()))
+    common: dict[str, Any] = {
+        "name": zone.name,
+        "namespace": namespace,
+        "workloads": len(verdicts),
+        "violation_count": len(broken),
+        "violations": tuple(
+            ObjectViolation(kind=kind, name=name, rules=verdict.rules, message=verdict.message)
+            for name, kind, verdict in broken[:MAX_LISTED]
+        ),
+        "quarantined": tuple(quarantined[:MAX_LISTED]),
+    }
+    failure = findings.failures.get(zone.name)
+    if failure is not None:
+        return ZoneStatus(state="Pending", message=failure[:1000], **common)
+    if spec.enforcement is not Enforcement.ENFORCE:
+        message = f"enforcement is {spec.enforcement}: violations are not refused"
+        return ZoneStatus(state="Observed", message=message, **common)
+    return ZoneStatus(state="Enforced", **common)
+
+
+def _worst_first(entry: tuple[str, str, Verdict]) -> tuple[bool, int, str, str]:
+    name, kind, verdict = entry
+    return (not verdict.denied, -len(verdict.rules), kind, name)
+
+
+def _ready(zones: Iterable[ZoneStatus], findings: Findings) -> _Said:
+    zones = tuple(zones)
+    for bad, reason in (
+        ([z for z in zones if z.state == "Conflict"], "NamespaceConflict"),
+        ([z for z in zones if z.state == "Terminating"], "NamespaceTerminating"),
+        ([z for z in zones if z.state == "Pending"], "ApplyFailed"),
+    ):
+        if bad:
+            message = "; ".join(f"zone {zone.name}: {zone.message}" for zone in bad[:_SHOWN])
+            return _Said(ConditionType.READY, good=False, reason=reason, message=message)
+    del findings
+    return _Said(
+        ConditionType.READY,
+        good=True,
+        reason="BoundaryStands",
+        message=f"the boundary of all {len(zones)} zones stands",
+    )
+
+
+def _enforced(
+    spec: WorkloadSpec, zones: Iterable[ZoneStatus], faults: tuple[str, ...]
+) -> _Said:
+    kind = ConditionType.BOUNDARY_ENFORCED
+    if faults:
+        return _Said(
+            kind,
+            good=False,
+            reason="PoliciesAltered",
+            message=f"{_first(faults)}: install the chart again with helm upgrade",
+        )
+    if spec.enforcement is not Enforcement.ENFORCE:
+        return _Said(
+            kind,
+            good=False,
+            reason="NotEnforcing",
+            message=f"enforcement is {spec.enforcement}: violations are not refused",
+        )
+    missing = [zone.name for zone in zones if zone.state != "Enforced"]
+    if missing:
+        return _Said(
+            kind,
+            good=False,
+            reason="ZonesMissing",
+            message=f"not enforced in zone {_first(missing)}",
+        )
+    return _Said(
+        kind,
+        good=True,
+        reason="PoliciesInForce",
+        message="the API server refuses what crosses the boundary",
+    )
+
+
+def _isolated(zones: Iterable[ZoneStatus], state: State) -> _Said:
+    kind = ConditionType.NETWORK_ISOLATED
+    zones = tuple(zones)
+    missing = [zone.name for zone in zones if zone.state not in ("Enforced", "Observed")]
+    if missing:
+        return _Said(
+            kind,
+            good=False,
+            reason="PoliciesMissing",
+            message=f"network policies do not all stand in zone {_first(missing)}",
+        )
+    foreign = sorted(
+        f"{zone.namespace}/{name}"
+        for zone in zones
+        for name in state.foreign_policies.get(zone.namespace, ())
+    )
+    if foreign:
+        return _Said(
+            kind,
+            good=False,
+            reason="ForeignPolicies",
+            message="policies only add up, and these were not written by phiwarden:"
+            f" {_first(foreign)}",
+        )
+    return _Said(
+        kind,
+        good=True,
+        reason="PoliciesStand",
+        message="network policies of all zones stand; whether the network plug-in enforces"
+        " them was not measured",
+    )
+
+
+def _agreements(plan: BoundaryPlan) -> _Said:
+    kind = ConditionType.AGREEMENTS_IN_FORCE
+    by_state: dict[AgreementStanding, list[AgreementState]] = {}
+    for agreement in plan.agreements:
+        by_state.setdefault(agreement.state, []).append(agreement)
+    if expired := by_state.get(AgreementStanding.EXPIRED):
+        closed = f"; closed: {_first(plan.closed_flows)}" if plan.closed_flows else ""
+        message = f"expired: {_first(_named(expired))}{closed}"
+        return _Said(kind, good=False, reason="Expired", message=message)
+    for standing, reason in (
+        (AgreementStanding.EXPIRES_WITHIN_7_DAYS, "ExpiresWithin7Days"),
+        (AgreementStanding.EXPIRES_WITHIN_30_DAYS, "ExpiresWithin30Days"),
+    ):
+        if soon := by_state.get(standing):
+            message = f"renew, or flows close when the day ends: {_first(_named(soon))}"
+            return _Said(kind, good=True, reason=reason, message=message)
+    if not plan.agreements:
+        return _Said(kind, good=True, reason="NoneNeeded", message="no external has an agreement")
+    return _Said(
+        kind, good=True, reason="InForce", message=f"{len(plan.agreements)} in force"
+    )
+
+
+def _named(agreements: Iterable[AgreementState]) -> list[str]:
+    return [f"{a.external} ({a.reference}) {a.expires.isoformat()}" for a in agreements]
+
+
+def _compliant(zones: Iterable[ZoneStatus], violations: int) -> _Said:
+    zones = tuple(zones)
+    if not violations:
+        running = sum(zone.workloads for zone in zones)
+        return _Said(
+            ConditionType.COMPLIANT,
+            good=True,
+            reason="NoViolations",
+            message=f"{running} workload objects keep the rules",
+        )
+    worst = [
+        f"{zone.namespace}/{entry.kind}/{entry.name} ({', '.join(entry.rules[:_SHOWN])})"
+        for zone in zones
+        for entry in zone.violations
+    ]
+    return _Said(
+        ConditionType.COMPLIANT,
+        good=False,
+        reason="Violations",
+        message=f"{violations} of what runs break rules: {_first(worst)}",
+    )
+
+
+def _first(names: Iterable[str]) -> str:
+    names = tuple(names)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _conditions(
+    declared: Declared, said: Iterable[_Said], now: dt.datetime
+) -> tuple[Condition, ...]:
+    before = {entry["type"]: entry for entry in declared.status.get("conditions") or ()}
+    conditions = []
+    for entry in said:
+        value = "True" if entry.good else "False"
+        known = before.get(entry.type.value)
+        since: Any = now.replace(microsecond=0)
+        if known is not None and known.get("status") == value:
+            since = known.get("lastTransitionTime", since)
+        conditions.append(
+            Condition.model_validate(
+                {
+                    "type": entry.type.value,
+                    "status": value,
+                    "observedGeneration": declared.generation,
+                    "lastTransitionTime": since,
+                    "reason": entry.reason,
+                    "message": entry.message,
+                }
+            )
+        )
+    return tuple(conditions)

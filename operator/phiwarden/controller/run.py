@@ -1,0 +1,202 @@
+"""The controller's life: kopf is the process shell and watches the declarations."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import kopf
+import structlog
+
+from phiwarden import __version__
+from phiwarden.api import names
+from phiwarden.cluster import resources
+from phiwarden.cluster.client import Api
+from phiwarden.cluster.events import Recorder
+from phiwarden.cluster.reflector import Reflector
+from phiwarden.controller.audit import Auditor
+from phiwarden.controller.calendar import follow_calendar
+from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.observe import Observer
+from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.reconcile import Reconciler
+from phiwarden.controller.remedy import Remedy
+from phiwarden.controller.settings import Settings
+from phiwarden.controller.state import State
+from phiwarden.controller.teardown import Teardown
+from phiwarden.controller.workqueue import WorkQueue
+from phiwarden.rulebook.chart import installed
+from phiwarden.rulebook.evaluate import standard_judge
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], dt.datetime]
+
+RECONCILERS: Final = 8
+AUDITORS: Final = 8
+
+FIRST_AUDIT: Final = 30.0
+"""Seconds that the first look at what runs may take before declarations are reconciled."""
+
+
+def utc_now() -> dt.datetime:
+    """Return the time. Nothing else in the controller asks the machine for it."""
+    return dt.datetime.now(dt.UTC)
+
+
+class Forever:
+    """Delays between attempts that never run out: an API server may be away for hours."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.25
+        while True:
+            yield delay
+            delay = min(delay * 2, 10.0)
+
+
+@dataclass
+class Controller:
+    """Everything that runs while the controller does."""
+
+    settings: Settings
+    clock: Clock = utc_now
+    state: State = field(default_factory=State)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _observer: Observer | None = None
+    _api: Api | None = None
+
+    async def start(self) -> None:
+        """Connect, look at everything once, judge what runs, and begin to reconcile."""
+        api = self._api = await Api.connect()
+        queues = self._queues(api)
+        enforcement = Enforcement(
+            installed(self.settings.username, self.settings.exempt_groups)
+        )
+        observer = self._observer = Observer(self.state, queues, enforcement)
+        boundary, running = observer.reflectors(api)
+        await self._follow(boundary)
+        for body in await api.list(resources.collection(resources.PHIWORKLOAD)):
+            observer.workload(body, gone=False)
+        pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
+        self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
+        await self._follow(running)
+        self._spawn(queues.audits.run(AUDITORS), "audits")
+        await self._first_audit(queues)
+        observer.drop_gone_quarantine()
+        self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
+        self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
+        log.info("controller.ready", version=__version__, workloads=len(self.state.workloads))
+
+    async def stop(self) -> None:
+        """End every task and close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._api is not None:
+            await self._api.close()
+
+    def seen(self, event: kopf.RawEvent) -> None:
+        """Take in what kopf's watch tells of a PHIWorkload."""
+        assert self._observer is not None  # kopf watches only after it was started
+        self._observer.workload(event["object"], gone=event["type"] == "DELETED")
+
+    def check(self) -> None:
+        """Raise if a task that must run for ever has ended.
+
+        Raises:
+            kopf.PermanentError: with the name of the task.
+        """
+        for task in self._tasks:
+            if task.done():
+                raise kopf.PermanentError(f"{task.get_name()} has ended")
+
+    def _queues(self, api: Api) -> Queues:
+        recorder = Recorder(api, self.clock)
+        judge = standard_judge()
+
+        # The queues and those who work on them know each other.
+        async def reconcile(name: str) -> None:
+            await reconciler.reconcile(name)
+
+        async def audit(key: AuditKey) -> None:
+            await auditor.audit(key)
+
+        queues = Queues(WorkQueue("reconcile", reconcile), WorkQueue("audit", audit))
+        remedy = Remedy(api, self.state, queues, judge, recorder, self.clock)
+        auditor = Auditor(api, self.state, queues, judge, remedy)
+        reconciler = Reconciler(
+            api,
+            self.state,
+            queues,
+            self.settings,
+            auditor,
+            Teardown(api, self.state, recorder),
+            self.clock,
+        )
+        return queues
+
+    async def _follow(self, reflectors: list[Reflector]) -> None:
+        for reflector in reflectors:
+            self._spawn(reflector.run(), f"watch of {reflector.kind}")
+        for reflector in reflectors:
+            await reflector.synced.wait()
+
+    async def _first_audit(self, queues: Queues) -> None:
+        """Wait until what runs was judged once, so that the first status is a true one."""
+        try:
+            async with asyncio.timeout(FIRST_AUDIT):
+                await queues.audits.settled()
+        except TimeoutError:
+            log.warning("audit.slow", waiting=len(queues.pending))
+
+    def _spawn(self, work: Any, name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+
+def run(settings: Settings, *, liveness: str | None = None, clock: Clock = utc_now) -> None:
+    """Run the controller until it is asked to end (SIGTERM, SIGINT).
+
+    Args:
+        settings: what the chart says.
+        liveness: URL to answer liveness probes at, such as http://0.0.0.0:8080/healthz.
+        clock: asked for the time.
+    """
+    registry = kopf.OperatorRegistry()
+    _register(registry, Controller(settings, clock))
+    kopf.run(
+        registry=registry,
+        standalone=True,
+        clusterwide=True,
+        liveness_endpoint=liveness,
+    )
+
+
+def _register(registry: kopf.OperatorRegistry, controller: Controller) -> None:
+    @kopf.on.startup(registry=registry)
+    async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        settings.networking.error_backoffs = Forever()
+        settings.watching.chunk_size = 500
+        settings.persistence.finalizer = f"{names.GROUP}/kopf-unused"
+        await controller.start()
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop(**_: Any) -> None:
+        await controller.stop()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.event(names.GROUP, names.VERSION, "phiworkloads", registry=registry)
+    async def seen(event: kopf.RawEvent, **_: Any) -> None:
+        controller.seen(event)
+
+    @kopf.on.probe(id="tasks", registry=registry)
+    def alive(**_: Any) -> str:
+        controller.check()
+        return "running"

@@ -1,0 +1,54 @@
+"""What the chart tells the controller, by environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class SettingsError(ValueError):
+    """An environment variable is missing or wrong; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the controller.
+
+    Attributes:
+        username: the user name under which the API server knows this controller.
+        exempt_groups: groups that may change a boundary by hand (guard.exemptGroups).
+        gateway_namespaces: namespaces of ingress controllers and gateways.
+    """
+
+    username: str
+    exempt_groups: tuple[str, ...]
+    gateway_namespaces: tuple[str, ...]
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace that the controller's service account is in."""
+        return self.username.split(":")[2]
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings.
+
+    Raises:
+        SettingsError: PHIWARDEN_USERNAME is no user name of a service account.
+    """
+    username = environment.get("PHIWARDEN_USERNAME", "")
+    if username.count(":") != 3 or not username.startswith("system:serviceaccount:"):
+        raise SettingsError(
+            "PHIWARDEN_USERNAME must be the controller's user name,"
+            f" system:serviceaccount:<namespace>:<name>, and is {username!r}"
+        )
+    return Settings(
+        username=username,
+        exempt_groups=_listed(environment.get("PHIWARDEN_EXEMPT_GROUPS", "")),
+        gateway_namespaces=_listed(environment.get("PHIWARDEN_GATEWAY_NAMESPACES", "")),
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())

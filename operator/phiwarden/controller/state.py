@@ -1,0 +1,151 @@
+"""What the controller knows: the declarations, and digests of what stands in the cluster.
+
+Whole objects are not kept: a digest is enough to tell whether a write is
+needed, and keeps memory small at hundreds of workloads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phiwarden.api.status import MAX_LISTED, Remediation
+from phiwarden.api.workload import WorkloadSpec
+from phiwarden.boundary.claims import Claimant, Standing
+from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.boundary.model import ApiServer, Quarantine
+
+ObjectKey = tuple[str, str]
+"""(kind, name) of an object within a namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A PHIWorkload as it was seen last.
+
+    Attributes:
+        spec: the declaration, None if it cannot be read.
+        problem: why it cannot be read, naming the field.
+        status: its status, as stored.
+    """
+
+    name: str
+    uid: str
+    generation: int
+    created: str
+    spec: WorkloadSpec | None
+    problem: str | None
+    deleting: bool
+    finalizers: tuple[str, ...]
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenNamespace:
+    """A namespace of the cluster.
+
+    Attributes:
+        standing: who owns it.
+        digest: of what phiwarden manages of it.
+        boundary: what its labels and annotations say, None if it is no readable zone.
+    """
+
+    uid: str
+    standing: Standing
+    digest: bytes
+    boundary: ZoneBoundary | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of an object that runs in a zone."""
+
+    rules: tuple[str, ...] = ()
+    message: str = ""
+    denied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A Deployment in quarantine."""
+
+    quarantine: Quarantine | None
+    held: bool
+
+
+@dataclass
+class State:
+    """Everything that is known. Changed by the event loop's thread alone.
+
+    Attributes:
+        workloads: declarations by name.
+        namespaces: every namespace by name.
+        owned: digests of our objects, by namespace.
+        foreign_policies: names of others' NetworkPolicies, by namespace.
+        boundaries: what zones are judged by, by namespace; ahead of the Namespace
+            itself while a change is being written.
+        verdicts: what was found of objects that run in zones, by namespace.
+        quarantined: what is in quarantine, by namespace.
+        labelled: namespaces in which pods carry the quarantine label.
+        remediations: what was put back, by workload.
+        api_servers: endpoints of the API server.
+        enforcement_faults: what is wrong with the admission policies.
+    """
+
+    workloads: dict[str, Declared] = field(default_factory=dict)
+    namespaces: dict[str, SeenNamespace] = field(default_factory=dict)
+    owned: dict[str, dict[ObjectKey, bytes]] = field(default_factory=dict)
+    foreign_policies: dict[str, set[str]] = field(default_factory=dict)
+    boundaries: dict[str, ZoneBoundary] = field(default_factory=dict)
+    verdicts: dict[str, dict[ObjectKey, Verdict]] = field(default_factory=dict)
+    quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)
+    remediations: dict[str, deque[Remediation]] = field(default_factory=dict)
+    labelled: set[str] = field(default_factory=set)
+    api_servers: tuple[ApiServer, ...] = ()
+    enforcement_faults: tuple[str, ...] = ()
+    _claims: dict[str, set[str]] = field(default_factory=dict)
+
+    def declare(self, declared: Declared) -> None:
+        """Note a PHIWorkload as it is now."""
+        self.forget(declared.name)
+        self.workloads[declared.name] = declared
+        for namespace in _namespaces(declared):
+            self._claims.setdefault(namespace, set()).add(declared.name)
+
+    def forget(self, workload: str) -> None:
+        """Note that a PHIWorkload is gone."""
+        known = self.workloads.pop(workload, None)
+        if known is not None:
+            for namespace in _namespaces(known):
+                self._claims[namespace].discard(workload)
+
+    def claiming(self, namespace: str) -> frozenset[str]:
+        """Return the names of all workloads that declare a zone in a namespace."""
+        return frozenset(self._claims.get(namespace, ()))
+
+    def claimants(self, namespace: str) -> list[Claimant]:
+        """Return all workloads that declare a zone in a namespace."""
+        return [Claimant(self.workloads[w].created, w) for w in self.claiming(namespace)]
+
+    def held(self, namespace: str) -> tuple[str, ...]:
+        """Return `Kind/name` of what must be able to run though it breaks rules."""
+        found = self.quarantined.get(namespace, {})
+        return tuple(sorted(f"{k}/{n}" for (k, n), entry in found.items() if entry.held))
+
+    def remembered(self, workload: str) -> deque[Remediation]:
+        """Return what was put back in a workload, newest first; survives in its status."""
+        if workload not in self.remediations:
+            declared = self.workloads.get(workload)
+            stored = declared.status.get("remediations") or () if declared is not None else ()
+            self.remediations[workload] = deque(
+                (Remediation.model_validate(entry) for entry in stored), maxlen=MAX_LISTED
+            )
+        return self.remediations[workload]
+
+
+def _namespaces(declared: Declared) -> set[str]:
+    if declared.spec is None:
+        return set()
+    return {zone.namespace_in(declared.name) for zone in declared.spec.zones}

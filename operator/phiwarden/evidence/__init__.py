@@ -1,0 +1,1 @@
+"""Records of decisions: who, what, when and why."""

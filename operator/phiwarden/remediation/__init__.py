@@ -1,0 +1,1 @@
+"""Pure plans: what is to become of an object that breaks rules."""

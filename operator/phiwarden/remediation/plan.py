@@ -1,0 +1,92 @@
+"""What becomes of a Deployment that breaks rules in a zone that enforces.
+
+Care comes first: nothing here stops a direct-care workload. It goes back to
+a compliant revision if there is one; otherwise it keeps running, its pods may
+still be replaced, and only what is not treatment is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from phiwarden.api.workload import ClinicalImpact
+from phiwarden.boundary.model import Quarantine
+from phiwarden.remediation.history import Revision
+
+
+class Action(StrEnum):
+    """What is done; also the reason of the Event that tells of it."""
+
+    ROLL_BACK = "RolledBack"
+    HOLD = "Held"
+    ISOLATE = "Isolated"
+    SCALE_TO_ZERO = "ScaledToZero"
+    LEAVE = "LeftAlone"
+    RELEASE = "Released"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with one object, and why.
+
+    Attributes:
+        action: what.
+        why: for a person; names no values of the object.
+        target: the revision to go back to, for ROLL_BACK.
+        quarantine: value of the quarantine label of the pods, for HOLD and ISOLATE.
+    """
+
+    action: Action
+    why: str
+    target: Revision | None = None
+    quarantine: Quarantine | None = None
+
+
+def plan_for(
+    deployment: Mapping[str, Any],
+    impact: ClinicalImpact,
+    history: Sequence[Revision],
+    complies: Callable[[Mapping[str, Any]], bool],
+) -> Plan:
+    """Return the plan for a Deployment whose template breaks a rule.
+
+    Args:
+        deployment: as the API server has it.
+        impact: clinical impact of its workload.
+        history: its revisions, newest first.
+        complies: whether a pod template keeps the rules of the zone.
+    """
+    spec = deployment["spec"]
+    if deployment["metadata"].get("deletionTimestamp"):
+        return Plan(Action.LEAVE, "it is being deleted")
+    if spec.get("paused"):
+        return Plan(Action.LEAVE, "its rollout is paused by somebody who is working on it")
+    for revision in history:
+        if complies(revision.template):
+            return Plan(
+                Action.ROLL_BACK,
+                f"revision {revision.number} is the newest one that keeps the rules",
+                target=revision,
+            )
+    match impact:
+        case ClinicalImpact.DIRECT_CARE:
+            return Plan(
+                Action.HOLD,
+                "no revision keeps the rules; direct care is kept running, cut off from every"
+                " egress but its flows for treatment",
+                quarantine=Quarantine.CARE,
+            )
+        case ClinicalImpact.CARE_SUPPORT:
+            return Plan(
+                Action.ISOLATE,
+                "no revision keeps the rules; it is kept running, cut off from every flow",
+                quarantine=Quarantine.FULL,
+            )
+        case ClinicalImpact.ADMINISTRATIVE:
+            return Plan(
+                Action.SCALE_TO_ZERO,
+                "no revision keeps the rules; an administrative workload is stopped",
+            )

@@ -1,0 +1,223 @@
+"""What a rule is. Rules are data (rules/*.yaml); this module reads and checks them.
+
+A rule's predicates are portable CEL: the same text is judged by the API
+server, inside a ValidatingAdmissionPolicy, and by Python. See `vocabulary`
+for the names that predicates may use.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Final, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from phiwarden.api.workload import ClinicalImpact, DataClass
+
+
+class RulebookError(ValueError):
+    """A rule file is wrong; the message names the file, the rule and the fault."""
+
+
+class Severity(StrEnum):
+    """What becomes of an offender in a zone that enforces."""
+
+    DENY = "deny"
+    WARN = "warn"
+    OFF = "off"
+
+
+class Reads(StrEnum):
+    """What a check looks at; it decides which policy carries the check."""
+
+    POD = "pod"
+    SERVICE = "service"
+    NETWORK_POLICY = "networkpolicy"
+    NAMESPACE = "namespace"
+    OWNED = "owned"
+
+
+class Each(StrEnum):
+    """What a check is asked about: the object once, or every item of a list."""
+
+    OBJECT = "object"
+    CONTAINER = "container"
+    VOLUME = "volume"
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Check(_Data):
+    """One question of a rule.
+
+    Attributes:
+        each: what the question is asked about.
+        offends: CEL that is true for an offender. It judges an absent field as
+            the API server's default for it.
+        path: JSON path of the field to mend, below the item asked about.
+        problem: what is wrong, in the words of the team that must mend it.
+        found: CEL that yields what was found as a string; never a secret's value.
+        reads: what the check looks at, where it differs from its rule.
+    """
+
+    each: Each
+    offends: Annotated[str, Field(min_length=1)]
+    path: Annotated[str, Field(pattern=r"^(\.[A-Za-z.]+)?$")]
+    problem: Annotated[str, Field(min_length=1, max_length=120)]
+    found: Annotated[str, Field(min_length=1)]
+    reads: Reads | None = None
+
+
+class Example(_Data):
+    """A change to a good object that a rule must pass or refuse.
+
+    Attributes:
+        container: fields of a container; tried in each of the three lists.
+        pod: fields of the pod spec; a null removes the field.
+        annotations: annotations of the pod or pod template.
+        object: a whole object, for rules that do not read pods.
+        zone: fields of the boundary (`boundary.labels.ZoneBoundary`).
+    """
+
+    container: dict[str, Any] | None = None
+    pod: dict[str, Any] | None = None
+    annotations: dict[str, str] | None = None
+    object: dict[str, Any] | None = None
+    zone: dict[str, Any] = {}
+
+
+class Examples(_Data):
+    """What a rule must pass, and what it must refuse."""
+
+    passing: Annotated[tuple[Example, ...], Field(alias="pass")]
+    failing: Annotated[tuple[Example, ...], Field(alias="fail")]
+
+
+class Controls(_Data):
+    """Identifiers of the controls that a rule answers to.
+
+    hipaa: 45 CFR; nist: SP 800-53 rev. 5; gdpr: articles; hitrust: CSF 11 references.
+    """
+
+    hipaa: tuple[str, ...] = ()
+    nist: tuple[str, ...] = ()
+    gdpr: tuple[str, ...] = ()
+    hitrust: tuple[str, ...] = ()
+
+
+class Rule(_Data):
+    """One rule of the rulebook."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Z]{2,8}-[A-Z]{2,4}-[0-9]{3}$")]
+    title: Annotated[str, Field(max_length=90)]
+    rationale: str
+    fix: str
+    controls: Controls
+    severity: dict[ClinicalImpact, Severity]
+    reads: Reads | None = None
+    data: tuple[DataClass, ...] | None = None
+    checks: Annotated[tuple[Check, ...], Field(min_length=1)]
+    examples: Examples
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_terms(cls, raw: Any) -> Any:
+        """Write a rule's own `terms` out wherever `${name}` refers to them."""
+        if not isinstance(raw, dict) or "terms" not in raw:
+            return raw
+        raw = dict(raw)
+        terms: dict[str, str] = raw.pop("terms")
+        raw["checks"] = [
+            {
+                **check,
+                "offends": _expand(check["offends"], terms),
+                "found": _expand(check["found"], terms),
+            }
+            for check in raw["checks"]
+        ]
+        return raw
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if missing := [impact for impact in ClinicalImpact if impact not in self.severity]:
+            raise ValueError(f"severity lacks {', '.join(missing)}")
+        if self.reads is None and any(check.reads is None for check in self.checks):
+            raise ValueError("neither the rule nor the check says what it reads")
+        return self
+
+    def reads_of(self, check: Check) -> Reads:
+        """Return what a check of this rule looks at."""
+        reads = check.reads or self.reads
+        assert reads is not None  # _complete saw to it
+        return reads
+
+    def severity_in(self, impact: ClinicalImpact, data: DataClass) -> Severity:
+        """Return what the rule does in a zone of that clinical impact and data class."""
+        if self.data is not None and data not in self.data:
+            return Severity.OFF
+        return self.severity[impact]
+
+
+_TERM: Final = re.compile(r"\$\{([a-z]+)\}")
+
+
+def _expand(text: str, terms: dict[str, str]) -> str:
+    for _ in range(8):
+        expanded = _TERM.sub(lambda match: terms[match.group(1)], text)
+        if expanded == text:
+            return text
+        text = expanded
+    raise ValueError("terms refer to each other in a circle")
+
+
+class _Family(_Data):
+    family: str
+    about: str
+    rules: tuple[Rule, ...]
+
+
+def parse_family(text: str, source: str) -> tuple[Rule, ...]:
+    """Return the rules of one file.
+
+    Args:
+        text: YAML of one rule family.
+        source: name of the file, for messages.
+
+    Raises:
+        RulebookError: the file is no rule family; says where and why.
+    """
+    try:
+        return _Family.model_validate(yaml.load(text, Loader=_Loader)).rules
+    except (yaml.YAMLError, ValueError, KeyError) as error:
+        raise RulebookError(f"{source}: {error}") from error
+
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def rulebook() -> tuple[Rule, ...]:
+    """Return phiwarden's own rules, ordered by identifier.
+
+    Raises:
+        RulebookError: two rules share an identifier, or a file is wrong.
+    """
+    folder = files("phiwarden.rulebook") / "rules"
+    rules = [
+        rule
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".yaml")
+        for rule in parse_family(entry.read_text(encoding="utf-8"), entry.name)
+    ]
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.id in seen:
+            raise RulebookError(f"{rule.id} is defined twice")
+        seen.add(rule.id)
+    return tuple(sorted(rules, key=lambda rule: rule.id))

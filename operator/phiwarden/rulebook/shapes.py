@@ -1,0 +1,91 @@
+"""Kinds of objects that rules judge, and where their pod template lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of the Kubernetes API."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        """Return `group/version`, or the version alone for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Kinds whose pod template lies at the same place.
+
+    Attributes:
+        name: part of the policy's name.
+        kinds: the kinds, in the order of the documentation.
+        template: steps from the object to what holds `metadata` and `spec` of a pod.
+        subresources: further resources whose requests carry such an object.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    template: tuple[str, ...]
+    subresources: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Return the template's steps as a path: "" or such as ".spec.template"."""
+        return "".join(f".{step}" for step in self.template)
+
+
+PODS: Final = Shape(
+    "pods", (Kind("", "v1", "Pod", "pods"),), (), subresources=("pods/ephemeralcontainers",)
+)
+TEMPLATES: Final = Shape(
+    "templates",
+    (
+        Kind("apps", "v1", "Deployment", "deployments"),
+        Kind("apps", "v1", "StatefulSet", "statefulsets"),
+        Kind("apps", "v1", "DaemonSet", "daemonsets"),
+        Kind("apps", "v1", "ReplicaSet", "replicasets"),
+        Kind("", "v1", "ReplicationController", "replicationcontrollers"),
+        Kind("batch", "v1", "Job", "jobs"),
+    ),
+    ("spec", "template"),
+)
+CRONJOBS: Final = Shape(
+    "cronjobs",
+    (Kind("batch", "v1", "CronJob", "cronjobs"),),
+    ("spec", "jobTemplate", "spec", "template"),
+)
+POD_SHAPES: Final = (PODS, TEMPLATES, CRONJOBS)
+
+SERVICE: Final = Kind("", "v1", "Service", "services")
+NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
+NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
+SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")
+RESOURCE_QUOTA: Final = Kind("", "v1", "ResourceQuota", "resourcequotas")
+LIMIT_RANGE: Final = Kind("", "v1", "LimitRange", "limitranges")
+OWNED: Final = (NETWORK_POLICY, SERVICE_ACCOUNT, RESOURCE_QUOTA, LIMIT_RANGE)
+"""Kinds of the boundary's own objects inside a zone."""
+
+_BY_KIND: Final = {kind.kind: shape for shape in POD_SHAPES for kind in shape.kinds}
+
+
+def shape_of(kind: str) -> Shape | None:
+    """Return the shape of a kind that carries a pod template, else None."""
+    return _BY_KIND.get(kind)
+
+
+def template_of(shape: Shape, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what holds metadata and spec of the pod, or None where it is missing."""
+    node: Any = obj
+    for step in shape.template:
+        node = node.get(step) if isinstance(node, Mapping) else None
+    return node if isinstance(node, Mapping) else None

@@ -1,0 +1,164 @@
+"""Single values that the API server must reject, and parsing too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from .declarations import Rejected
+
+_REGISTRY = ("registry host", "no scheme")
+_NETWORK = ("must be a network address",)
+_DAY = ("must be a full date that exists",)
+_LABEL = ("lower-case letters, digits and '-'",)
+_CORES = ("must be a number of cores",)
+_BYTES = ("must be a number of bytes",)
+
+CIDRS: Final = {
+    "nonsense": _NETWORK,
+    "": (),
+    "203.0.113.7": _NETWORK,
+    "203.0.113.7/24": ("no bits set beyond its prefix length",),
+    "2001:db8::1/32": ("no bits set beyond its prefix length",),
+    "203.0.113.0/33": _NETWORK,
+    "203.0.113.0/255.255.255.0": _NETWORK,
+    "203.0.113.0/024": _NETWORK,
+    "203.0.0113.0/24": _NETWORK,
+    "203.0.113.0/24\n": _NETWORK,
+    " 203.0.113.0/24": _NETWORK,
+    "::ffff:203.0.113.0/120": _NETWORK,
+    "fe80::%eth0/64": _NETWORK,
+    "epic.example/24": _NETWORK,
+    "169.254.169.254/32": ("169.254.0.0/16", "hand out credentials"),
+    "169.0.0.0/8": ("169.254.0.0/16",),
+    "fd00:ec2::254/128": ("fd00:ec2::/32", "hands out credentials"),
+    "fc00::/7": ("fd00:ec2::/32",),
+    "fe80::/64": ("fe80::/10",),
+    "127.0.0.1/32": ("127.0.0.0/8", "the pod itself"),
+    "::1/128": ("::1/128",),
+    "::/128": ("::/128",),
+    "0.0.0.0/32": ("0.0.0.0/8",),
+    "224.0.0.0/4": ("multicast",),
+    "255.255.255.255/32": ("240.0.0.0/4",),
+    "ff02::/16": ("multicast",),
+}
+
+REGISTRIES: Final = (
+    "https://registry.hospital.example",
+    "Registry.hospital.example",
+    "registry.hospital.example/Portal",
+    "registry.hospital.example/portal:v1",
+    "registry.hospital.example/portal@sha256",
+    "registry.hospital.example//portal",
+    "/portal",
+    "registry.hospital.example/*",
+    "*",
+    "nginx",
+    "library/nginx",
+    "a.example,b.example",
+    "a..example",
+    "registry.hospital.example\n",
+)
+
+QUOTAS: Final = (
+    ("cpu", "0", ("must be more than 0",)),
+    ("cpu", 0, ("must be more than 0",)),
+    ("cpu", "0m", ("must be more than 0",)),
+    ("cpu", "0.000", ("must be more than 0",)),
+    ("cpu", "8Gi", _CORES),
+    ("cpu", "eight", _CORES),
+    ("cpu", "-1", _CORES),
+    ("cpu", "1e3", _CORES),
+    ("cpu", "0.0001", _CORES),
+    ("cpu", "", _CORES),
+    ("cpu", "8\n", _CORES),
+    ("cpu", 0.5, ()),
+    ("cpu", True, ()),
+    ("memory", "0", ("must be 1Mi or more",)),
+    ("memory", "512", ("must be 1Mi or more",)),
+    ("memory", "512m", _BYTES),
+    ("memory", "16GB", _BYTES),
+    ("memory", "16gi", _BYTES),
+    ("memory", "16 Gi", _BYTES),
+    ("memory", -5, _BYTES),
+    ("pods", 0, ("greater than or equal to 1",)),
+    ("pods", 100_001, ("less than or equal to 100000",)),
+    ("pods", "50", ("integer",)),
+)
+
+DAYS: Final = (
+    "2027-06-31",
+    "2027-02-29",
+    "2100-02-29",
+    "2027-13-01",
+    "2027-00-10",
+    "2027-06",
+    "2027-6-30",
+    "30.06.2027",
+    "1999-12-31",
+    "2200-01-01",
+    "0000-00-00",
+    "next year",
+    "",
+    "2027-06-3\n",
+)
+
+PORTS: Final = (
+    ({"port": 0}, "port", "greater than or equal to 1"),
+    ({"port": -1}, "port", "greater than or equal to 1"),
+    ({"port": 65536}, "port", "less than or equal to 65535"),
+    ({"port": "8443"}, "port", "integer"),
+    ({"port": 8443.5}, "port", "int"),
+    ({"port": True}, "port", "int"),
+    ({"endPort": 9000}, "port", "Required"),
+    ({"port": 8443, "endPort": 8442}, "endPort", "must not be lower than port"),
+    ({"port": 8443, "endPort": 65536}, "endPort", "less than or equal to 65535"),
+    ({"port": 8443, "protocol": "tcp"}, "protocol", "TCP"),
+)
+
+ENUMS: Final = {
+    "environment": "prod",
+    "clinicalImpact": "high",
+    "enforcement": "deny",
+    "deletionPolicy": "delete",
+    "zones[0].data": "PHI",
+    "zones[0].exposure": "internet",
+    "flows[0].purpose": "billing",
+    "externals[0].kind": "llm",
+    "externals[0].agreement.type": "NDA",
+}
+
+
+def bad_values() -> Iterator[Rejected]:
+    """Return every bad value at a place where it would stand."""
+    for cidr, says in CIDRS.items():
+        path = "spec.externals[0].cidrs[0]"
+        yield Rejected(f"cidr {cidr!r}", {"externals[0].cidrs": [cidr]}, path, says, form=True)
+    for registry in REGISTRIES:
+        where, path = "zones[0].images.registries", "spec.zones[0].images.registries[0]"
+        yield Rejected(f"registry {registry!r}", {where: [registry]}, path, _REGISTRY, form=True)
+    for name, value, says in QUOTAS:
+        path = f"spec.zones[1].quota.{name}"
+        what = f"quota of {name} {value!r}"
+        yield Rejected(what, {"zones[1].quota": {name: value}}, path, says, form=True)
+    for day in DAYS:
+        path = "externals[0].agreement.expires"
+        says = _DAY if len(day) <= len("2027-06-30") else ()
+        yield Rejected(f"expiry {day!r}", {path: day}, f"spec.{path}", says, form=True)
+    for port, field, words in PORTS:
+        path = f"spec.flows[0].ports[0].{field}"
+        yield Rejected(f"port {port}", {"flows[0].ports": [port]}, path, (words,), form=True)
+    for where, word in ENUMS.items():
+        says = (f'"{word}"', "supported values")
+        yield Rejected(f"{where} {word}", {where: word}, f"spec.{where}", says, form=True)
+    for name in ("Edge", "edge_1", "-edge", "edge\n", "edge.a"):
+        path = "spec.zones[0].name"
+        yield Rejected(f"zone name {name!r}", {"zones[0].name": name}, path, _LABEL, form=True)
+        path = "spec.zones[2].namespace"
+        changes = {"zones[2].namespace": name}
+        yield Rejected(f"namespace {name!r}", changes, path, _LABEL, form=True)
+    for namespace in ("default", "kube-system", "kube-public", "phiwarden-system"):
+        path = "spec.zones[2].namespace"
+        changes = {"zones[2].namespace": namespace}
+        says = (namespace, "cannot be a zone")
+        yield Rejected(f"namespace {namespace}", changes, path, says, form=True)

@@ -1,0 +1,180 @@
+"""What the API server must reject: bad values, and what contradicts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from .bad_values import bad_values
+from .declarations import AGREEMENT, DROP, FLOW, FROM_SCANNER, SCANNER, TO_SCANNER, Rejected
+
+
+def _contradictions() -> Iterator[Rejected]:
+    for where in ("flows[0].from", "flows[0].to"):
+        path = f"spec.{where}"
+        one = ("exactly one of zone and external",)
+        both = {"zone": "edge", "external": "epic-fhir"}
+        yield Rejected(f"{where} names zone and external", {where: both}, path, one)
+        yield Rejected(f"{where} names neither", {where: {}}, path, one)
+        says = ("spec.zones does not declare", "clinicl")
+        yield Rejected(f"{where} names no zone", {where: {"zone": "clinicl"}}, "spec.flows", says)
+        says = ("spec.externals does not declare", "epic")
+        changes = {where: {"external": "epic"}}
+        yield Rejected(f"{where} names no external", changes, "spec.flows", says)
+    says = ("real PHI", "PHI-DAT-001", "zone clinical")
+    for stage in ("staging", "test", "development"):
+        yield Rejected(f"PHI in {stage}", {"environment": stage}, "spec.zones", (*says, stage))
+    says = ("needs an agreement (PHI-DAT-003)", "scanner")
+    for what, flow in (
+        ("to", {**TO_SCANNER, "from": {"zone": "clinical"}}),
+        ("from", FROM_SCANNER),
+    ):
+        changes = {"externals[1]": SCANNER, "flows[3]": flow}
+        yield Rejected(f"no agreement, {what} an external", changes, "spec.externals", says)
+    for cidr in ("0.0.0.0/0", "64.0.0.0/7", "::/0", "2400::/15"):
+        wide = {**SCANNER, "cidrs": ["203.0.113.0/24", cidr], "agreement": AGREEMENT}
+        changes = {"externals[1]": wide, "flows[3]": FROM_SCANNER}
+        says = ("/8 or narrower", "scanner")
+        yield Rejected(f"{cidr} joined to PHI", changes, "spec.externals", says)
+
+
+REJECTED: Final = (
+    *bad_values(),
+    *_contradictions(),
+    Rejected("no zones", {"zones": []}, "spec.zones", ("at least 1 item",), form=True),
+    Rejected("zones left out", {"zones": DROP}, "spec.zones", ("Required",), form=True),
+    Rejected("no owner", {"owner": DROP}, "spec.owner", ("Required",), form=True),
+    Rejected("no ports", {"flows[0].ports": []}, "spec.flows[0].ports", ("at least 1",), form=True),
+    Rejected(
+        "no cidrs",
+        {"externals[0].cidrs": []},
+        "spec.externals[0].cidrs",
+        ("at least 1",),
+        form=True,
+    ),
+    Rejected(
+        "externals left out", {"externals": DROP}, "spec.flows", ("does not declare", "epic-fhir")
+    ),
+    Rejected(
+        "a flow between externals",
+        {"externals[1]": SCANNER, "flows[1]": {**FROM_SCANNER, "to": {"external": "epic-fhir"}}},
+        "spec.flows[1]",
+        ("must name a zone",),
+    ),
+    Rejected(
+        "PHI to a lower class without a de-identifier",
+        {"flows[2].deidentifiedBy": DROP},
+        "spec.flows",
+        ("deidentifiedBy (PHI-DAT-002)", "from clinical to analytics"),
+    ),
+    Rejected(
+        "PHI to a zone without data without a de-identifier",
+        {"flows[3]": {**FLOW, "from": {"zone": "clinical"}, "to": {"zone": "edge"}}},
+        "spec.flows",
+        ("from clinical to edge",),
+    ),
+    Rejected(
+        "an ai without agreement",
+        {"externals[1]": {**SCANNER, "kind": "ai"}},
+        "spec.externals[1].agreement",
+        ("scanner", "kind ai", "PHI-AI-001"),
+    ),
+    Rejected(
+        "PHI joined to a system outside the declared regions",
+        {"externals[0].region": "eu-central-1"},
+        "spec.externals",
+        ("spec.residency.regions", "epic-fhir in eu-central-1"),
+    ),
+    Rejected(
+        "two zones on one namespace",
+        {"zones[0].namespace": "portal-clinical"},
+        "spec.zones",
+        ("a namespace of its own", "edge (portal-clinical), clinical (portal-clinical)"),
+    ),
+    Rejected(
+        "a namespace that is another zone's default",
+        {"zones[0].namespace": "portal-analytics"},
+        "spec.zones",
+        ("a namespace of its own", "edge (portal-analytics)", "analytics (portal-analytics)"),
+    ),
+    Rejected(
+        "names that are too long together",
+        {"metadata.name": "p" * 40, "zones[3]": {"name": "z" * 40, "data": "none"}},
+        "spec.zones",
+        ("at most 63 characters", f"{'p' * 40}-{'z' * 40}"),
+    ),
+    Rejected(
+        "a default namespace that is Kubernetes' own",
+        {"metadata.name": "kube", "zones[3]": {"name": "system", "data": "none"}},
+        "spec.zones",
+        ("cannot be a zone", "kube-edge"),
+    ),
+    Rejected(
+        "the service account default",
+        {"zones[0].serviceAccounts": [{"name": "web"}, {"name": "default"}]},
+        "spec.zones[0].serviceAccounts[1].name",
+        ("'default' cannot be declared",),
+    ),
+    Rejected(
+        "a service account with an empty part",
+        {"zones[0].serviceAccounts": [{"name": "web..v1"}]},
+        "spec.zones[0].serviceAccounts[0].name",
+        ("each part between dots",),
+        form=True,
+    ),
+    Rejected(
+        "a service account twice",
+        {"zones[0].serviceAccounts": [{"name": "web"}, {"name": "web", "apiAccess": True}]},
+        "spec.zones[0].serviceAccounts[1]",
+        ("Duplicate", "web"),
+        form=True,
+    ),
+    Rejected(
+        "a zone twice",
+        {"zones[3]": {"name": "edge", "data": "none"}},
+        "spec.zones[3]",
+        ("Duplicate", "edge"),
+        form=True,
+    ),
+    Rejected(
+        "an external twice",
+        {"externals[1]": {**SCANNER, "name": "epic-fhir"}},
+        "spec.externals[1]",
+        ("Duplicate", "epic-fhir"),
+        form=True,
+    ),
+    Rejected(
+        "ports of a zone that is exposed to nobody",
+        {"zones[1].exposedPorts": [{"port": 8443}]},
+        "spec.zones[1].exposedPorts",
+        ("contradicts exposure none",),
+    ),
+    Rejected(
+        "a region that no label can hold",
+        {"residency.regions": ["us east 1"]},
+        "spec.residency.regions[0]",
+        ("must be a label value",),
+        form=True,
+    ),
+    Rejected(
+        "a yes that is a string",
+        {"zones[0].adopt": "yes"},
+        "spec.zones[0].adopt",
+        ("boolean",),
+        form=True,
+    ),
+    Rejected(
+        "more zones than there may be",
+        {"zones": [{"name": f"z{i}", "data": "none"} for i in range(25)]},
+        "spec.zones",
+        ("at most 24 items",),
+        form=True,
+    ),
+)
+
+BAD_NAMES: Final = {
+    "portal.v1": "letters, digits and '-'",
+    "Portal": "letters, digits and '-'",
+    "p" * 41: "may not be more than 40",
+}
+"""Names of a PHIWorkload, and what is said of each."""
