@@ -131,7 +131,7 @@ def applied(cluster: ControlPlane) -> Iterator[Boundary]:
         {
             f"{zone.zone} {desired.kind} {desired.name.removeprefix(f'{workload}-')}": desired
             for zone in plan.zones
-            for desired in (zone.namespace, *zone.allows, zone.default_deny, *zone.others)
+            for desired in zone.objects
         },
     )
     boundary.apply()

@@ -200,7 +200,7 @@ def declarations(draw: st.DrawFn) -> WorkloadSpec:
             "owner": {"team": "team", "contact": "team@hospital.example"},
             "environment": draw(st.sampled_from(Environment)),
             "clinicalImpact": draw(st.sampled_from(ClinicalImpact)),
-            "enforcement": draw(st.sampled_from(Enforcement)),
+            "enforcement": Enforcement.ENFORCE,
             "zones": [draw(_zone(name)) for name in zones],
             "externals": [draw(_external(name)) for name in externals],
             "flows": draw(st.lists(flow, max_size=6)),

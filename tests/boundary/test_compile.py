@@ -28,11 +28,7 @@ def plan(spec: WorkloadSpec | None = None, seen: Facts = CLUSTER) -> dict[str, Z
 
 
 def objects(compiled: BoundaryPlan) -> list[Desired]:
-    return [
-        desired
-        for zone in compiled.zones
-        for desired in (zone.namespace, *zone.allows, zone.default_deny, *zone.others)
-    ]
+    return [desired for zone in compiled.zones for desired in zone.objects]
 
 
 def as_bytes(compiled: BoundaryPlan) -> str:
@@ -103,7 +99,7 @@ def test_an_unavailable_zone_gets_nothing_and_is_named_by_nobody(
 
 def test_a_policy_leaves_nothing_to_a_default() -> None:
     for zone in plan().values():
-        for policy in (*zone.allows, zone.default_deny):
+        for policy in zone.policies:
             spec = policy.body["spec"]
             assert set(spec) == {"podSelector", "policyTypes", "ingress", "egress"}
             for rule in (*spec["ingress"], *spec["egress"]):
@@ -175,6 +171,19 @@ def test_pod_security_follows_enforcement_in_every_zone(
     versions = {f"{mode}-version": "latest" for mode in levels}
     for zone in plan(clinic(enforcement=enforcement)).values():
         assert pod_security(zone) == {**levels, **versions}
+
+
+@pytest.mark.parametrize("enforcement", ["observe", "warn"])
+def test_a_zone_that_is_only_watched_changes_nothing_that_runs(enforcement: str) -> None:
+    """Any policy cuts what it does not allow, a quota refuses pods, a token goes missing."""
+    watched = plan(clinic(enforcement=enforcement))
+    enforced = plan()
+    for name, zone in watched.items():
+        assert (zone.allows, zone.default_deny) == ((), None)
+        assert {desired.kind for desired in zone.others} <= {"ServiceAccount"}
+        assert not any("automountServiceAccountToken" in desired.body for desired in zone.others)
+        accounts = [o.name for o in enforced[name].others if o.kind == "ServiceAccount"]
+        assert [desired.name for desired in zone.others] == accounts
 
 
 def test_a_held_workload_lifts_pod_security_from_its_own_zone_alone() -> None:

@@ -19,7 +19,7 @@ BODIES = {
     f"{desired.kind}/{desired.name}": desired.body
     for zone in compile_boundary("portal", clinic(), CLUSTER).zones
     if zone.zone == "clinical"
-    for desired in (zone.namespace, *zone.allows, zone.default_deny, *zone.others)
+    for desired in zone.objects
 }
 DENY = "NetworkPolicy/phiwarden-default-deny"
 BILLING = "NetworkPolicy/phiwarden-to-external-billing-payment"

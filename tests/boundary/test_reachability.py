@@ -43,9 +43,7 @@ CONNECTIONS = tuple(product(("TCP", "UDP", "SCTP"), (53, 79, 80, 443, 5432, 6443
 
 
 def network_of(plan: BoundaryPlan) -> Network:
-    return Network(
-        policy.body for zone in plan.zones for policy in (*zone.allows, zone.default_deny)
-    )
+    return Network(policy.body for zone in plan.zones for policy in zone.policies)
 
 
 def pods_of(spec: WorkloadSpec) -> dict[str, list[Party]]:

@@ -31,7 +31,7 @@ EXPOSURE: Final = f"{GROUP}/exposure"
 BOUNDARY_LABELS: Final = (WORKLOAD, ZONE, DATA, ENVIRONMENT, IMPACT, ENFORCEMENT, EXPOSURE)
 
 QUARANTINE: Final = f"{GROUP}/quarantine"
-"""Label of a pod that is cut off from flows; value: see `remediation.plan.Isolation`."""
+"""Label of a pod that is cut off from flows; value: see `boundary.model.Quarantine`."""
 
 # Annotations of a zone's Namespace: lists that the rules read, comma separated.
 BOUNDARY_PREFIX: Final = f"boundary.{GROUP}/"

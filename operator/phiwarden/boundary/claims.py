@@ -26,11 +26,13 @@ class Standing:
 
     Attributes:
         owner: workload that its label names, None if it has none.
+        held_phi: whether its label says that it may hold PHI.
         terminating: whether it is being deleted.
     """
 
     owner: str | None
     terminating: bool
+    held_phi: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,11 @@ class Obstacle:
     """
 
     reason: Literal[
-        "NamespaceOwned", "NamespaceExists", "NamespaceTerminating", "NamespaceReserved"
+        "NamespaceOwned",
+        "NamespaceExists",
+        "NamespaceTerminating",
+        "NamespaceReserved",
+        "DataLowered",
     ]
     message: str
 
@@ -53,6 +59,7 @@ def obstacle(
     workload: str,
     *,
     adopt: bool,
+    phi: bool,
     found: Standing | None,
     claimants: Sequence[Claimant],
     reserved: frozenset[str] = frozenset(),
@@ -63,6 +70,7 @@ def obstacle(
         namespace: its name.
         workload: the PHIWorkload that declares a zone there.
         adopt: whether the zone says that an existing namespace is to be taken over.
+        phi: whether the zone is declared to hold PHI.
         found: the namespace as it is, None if there is none.
         claimants: every PHIWorkload that declares a zone there, this one included.
         reserved: namespaces that can never be a zone, such as the operator's own.
@@ -76,6 +84,12 @@ def obstacle(
         return Obstacle(
             "NamespaceTerminating",
             f"namespace {namespace} is being deleted; the zone is set up when it is gone",
+        )
+    if found is not None and found.held_phi and not phi:
+        return Obstacle(
+            "DataLowered",
+            f"namespace {namespace} was declared to hold PHI, and what it holds stays PHI:"
+            " declare data: phi, or another namespace",
         )
     others = {claimant.workload for claimant in claimants} - {workload}
     if found is not None and found.owner is not None:

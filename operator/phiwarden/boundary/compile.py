@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from phiwarden.api.workload import WorkloadSpec, Zone
+from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
 from phiwarden.boundary.agreements import agreement_states, next_change
 from phiwarden.boundary.flows import resolve_flows
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.limits import quota_objects, service_accounts
 from phiwarden.boundary.manifest import Place
-from phiwarden.boundary.model import BoundaryPlan, Facts, ZonePlan
+from phiwarden.boundary.model import BoundaryPlan, Desired, Facts, ZonePlan
 from phiwarden.boundary.namespace import namespace_object
 from phiwarden.boundary.network import Addresses, allowed_traffic, default_deny
 
@@ -34,15 +34,21 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
     for zone in sorted(zones, key=lambda zone: zone.name):
         place = Place(workload, zone.name, zone.namespace_in(workload))
         boundary = zone_boundary(workload, zone, spec, facts)
+        namespace = namespace_object(place.namespace, boundary)
+        if spec.enforcement is not Enforcement.ENFORCE:
+            plans.append(_watched(place, zone, namespace))
+            continue
         zone_openings = openings.by_zone.get(zone.name, ())
-        accounts = service_accounts(place, zone.service_accounts)
         plans.append(
             ZonePlan(
                 zone=zone.name,
-                namespace=namespace_object(place.namespace, boundary),
+                namespace=namespace,
                 allows=allowed_traffic(place, zone, zone_openings, addresses, facts),
                 default_deny=default_deny(place),
-                others=(*accounts, *quota_objects(place, zone.quota)),
+                others=(
+                    *service_accounts(place, zone.service_accounts),
+                    *quota_objects(place, zone.quota),
+                ),
             )
         )
     return BoundaryPlan(
@@ -50,6 +56,18 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
         agreements=agreement_states(spec, facts.today),
         closed_flows=openings.closed,
     )
+
+
+def _watched(place: Place, zone: Zone, namespace: Desired) -> ZonePlan:
+    """Return a zone below enforcement `enforce`: marked and judged, and nothing is cut off.
+
+    Any policy that selects a pod denies what it does not allow, so none stands
+    here, not even one that allows; a quota would refuse pods; and an account
+    that exists already keeps its token. A pilot in a namespace that already
+    runs care must not change what runs.
+    """
+    accounts = service_accounts(place, zone.service_accounts, tokens=False)
+    return ZonePlan(zone.name, namespace, allows=(), default_deny=None, others=tuple(accounts))
 
 
 def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -> ZoneBoundary:
@@ -62,7 +80,8 @@ def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -
         impact=spec.clinical_impact,
         enforcement=spec.enforcement,
         exposure=zone.exposure,
-        registries=zone.images.registries,
+        # A trailing slash says the same as none.
+        registries=tuple(registry.rstrip("/") for registry in zone.images.registries),
         service_accounts=tuple(account.name for account in zone.service_accounts),
         api_access=tuple(account.name for account in zone.service_accounts if account.api_access),
         regions=spec.residency.regions if spec.residency is not None else (),

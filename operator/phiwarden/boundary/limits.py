@@ -15,15 +15,23 @@ _MEMORY_REQUEST: Final = "128Mi"
 _MEMORY_LIMIT: Final = "512Mi"
 
 
-def service_accounts(place: Place, accounts: Iterable[ZoneServiceAccount]) -> list[Desired]:
-    """Return one ServiceAccount each; a token is mounted only where the API may be used."""
+def service_accounts(
+    place: Place, accounts: Iterable[ZoneServiceAccount], *, tokens: bool = True
+) -> list[Desired]:
+    """Return one ServiceAccount each; a token is mounted only where the API may be used.
+
+    Args:
+        place: the zone.
+        accounts: those that it declares.
+        tokens: whether to say if a token is mounted; without it, that is left as it is.
+    """
     return [
         namespaced(
             place,
             "v1",
             "ServiceAccount",
             account.name,
-            automountServiceAccountToken=account.api_access,
+            **({"automountServiceAccountToken": account.api_access} if tokens else {}),
         )
         for account in sorted(accounts, key=lambda account: account.name)
     ]

@@ -74,9 +74,20 @@ class ZonePlan:
     zone: str
     namespace: Desired
     allows: tuple[Desired, ...]
-    default_deny: Desired
+    default_deny: Desired | None
+    """None below enforcement `enforce`: a zone that is only watched loses no packet."""
     others: tuple[Desired, ...]
     """Service accounts, quota and limit range."""
+
+    @property
+    def policies(self) -> tuple[Desired, ...]:
+        """Return the network policies, in the order in which they are applied."""
+        return self.allows if self.default_deny is None else (*self.allows, self.default_deny)
+
+    @property
+    def objects(self) -> tuple[Desired, ...]:
+        """Return everything, the namespace first."""
+        return (self.namespace, *self.policies, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,13 @@ class Api:
         query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
         return await self._json("PATCH", path, query=query, body=body, content=APPLY)
 
+    async def replace(self, kind: Kind, body: Mapping[str, Any]) -> Object:
+        """Replace an object as a whole; `metadata.resourceVersion` guards the replacement."""
+        metadata = body["metadata"]
+        path = item(kind, metadata.get("namespace"), metadata["name"])
+        query = {"fieldManager": names.FIELD_MANAGER}
+        return await self._json("PUT", path, query=query, body=body)
+
     async def patch(
         self,
         kind: Kind,

@@ -104,5 +104,3 @@ def _controlled(body: Mapping[str, Any]) -> bool:
     """Whether another workload object stands for this one, as a CronJob for its Jobs."""
     owners = body["metadata"].get("ownerReferences") or ()
     return any(o.get("controller") and o.get("kind") in AUDITED for o in owners)
-
-

@@ -18,9 +18,7 @@ class Enforcement:
         }
         self._found: dict[tuple[str, str], str] = {}
 
-    def seen(
-        self, kind: str, name: str, body: Mapping[str, Any] | None
-    ) -> tuple[str, ...]:
+    def seen(self, kind: str, name: str, body: Mapping[str, Any] | None) -> tuple[str, ...]:
         """Take in a policy or binding as it is now, and return all faults."""
         if body is None:
             self._found.pop((kind, name), None)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from phiwarden.api import names
-from phiwarden.api.workload import WorkloadSpec
+from phiwarden.api.workload import DataClass, WorkloadSpec
 from phiwarden.boundary.claims import Standing
 from phiwarden.boundary.labels import BoundaryUnreadable, ZoneBoundary, decode
 from phiwarden.boundary.model import ApiServer, Quarantine
@@ -250,11 +250,19 @@ def _namespace(body: Mapping[str, Any]) -> SeenNamespace:
     labels = metadata.get("labels") or {}
     return SeenNamespace(
         uid=metadata["uid"],
-        standing=Standing(
-            owner=labels.get(names.WORKLOAD), terminating="deletionTimestamp" in metadata
-        ),
+        standing=standing(metadata),
         digest=digest(body),
         boundary=_boundary(labels, metadata.get("annotations") or {}),
+    )
+
+
+def standing(metadata: Mapping[str, Any]) -> Standing:
+    """Return who a namespace belongs to, from its metadata."""
+    labels = metadata.get("labels") or {}
+    return Standing(
+        owner=labels.get(names.WORKLOAD),
+        terminating="deletionTimestamp" in metadata,
+        held_phi=labels.get(names.DATA) == DataClass.PHI,
     )
 
 

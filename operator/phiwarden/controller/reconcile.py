@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from phiwarden.api import names
-from phiwarden.api.workload import DeletionPolicy, WorkloadSpec, Zone
+from phiwarden.api.workload import DataClass, DeletionPolicy, WorkloadSpec, Zone
 from phiwarden.boundary.claims import Obstacle, Standing, obstacle
 from phiwarden.boundary.compile import compile_boundary
 from phiwarden.boundary.labels import ZoneBoundary, decode
@@ -20,6 +21,7 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.controller import report
 from phiwarden.controller.audit import Auditor
+from phiwarden.controller.observe import standing
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
@@ -107,6 +109,7 @@ class Reconciler:
             namespace,
             declared.name,
             adopt=zone.adopt,
+            phi=zone.data is DataClass.PHI,
             found=standing,
             claimants=self.state.claimants(namespace),
             reserved=frozenset({self.settings.namespace}),
@@ -120,9 +123,7 @@ class Reconciler:
         body = await self.api.get(shapes.NAMESPACE, None, namespace)
         if body is None:
             return None
-        metadata = body["metadata"]
-        owner = (metadata.get("labels") or {}).get(names.WORKLOAD)
-        return Standing(owner=owner, terminating="deletionTimestamp" in metadata)
+        return standing(body["metadata"])
 
     async def _judge_before_change(self, plan: BoundaryPlan) -> bool:
         """Judge what runs by a changed boundary before it stands; True if facts changed.
@@ -160,7 +161,8 @@ class Reconciler:
             # What is allowed stands before everything else is denied: a zone that
             # runs already must not lose its declared flows for a moment.
             await self._write_all((*zone.allows, *zone.others))
-            await self._write_all((zone.default_deny,))
+            if zone.default_deny is not None:
+                await self._write_all((zone.default_deny,))
             await self._remove_surplus(zone)
         except Refused as refused:
             log.warning("zone.refused", namespace=namespace, code=refused.code)
@@ -179,14 +181,16 @@ class Reconciler:
         await asyncio.gather(*(self._write(o) for o in objects if self._differs(o)))
 
     async def _write(self, desired: Desired) -> None:
-        await self.api.apply(resources.kind_of(desired.kind), desired.body)
+        kind = resources.kind_of(desired.kind)
+        stored = await self.api.apply(kind, desired.body)
+        if desired.namespace is not None and digest(stored) != digest(desired.body):
+            # Server-side apply leaves what others added to a map of ours, such as one
+            # more entry of a quota. The object is ours as a whole: it is replaced.
+            await self.api.replace(kind, {**desired.body, "metadata": _kept(stored, desired)})
 
     async def _remove_surplus(self, zone: ZonePlan) -> None:
         """Delete our objects in a zone that the declaration no longer asks for."""
-        wanted = {
-            (desired.kind, desired.name)
-            for desired in (*zone.allows, *zone.others, zone.default_deny)
-        }
+        wanted = {(desired.kind, desired.name) for desired in (*zone.policies, *zone.others)}
         surplus = set(self.state.owned.get(zone.namespace.name, {})) - wanted
         await asyncio.gather(
             *(
@@ -222,6 +226,20 @@ class Incomplete(Exception):
     def __init__(self, workload: str, failures: dict[str, str]) -> None:
         listed = "; ".join(f"zone {zone}: {why}" for zone, why in sorted(failures.items()))
         super().__init__(f"{workload}: {listed}")
+
+
+def _kept(stored: Mapping[str, Any], desired: Desired) -> dict[str, Any]:
+    """Return the metadata with which an object of ours is replaced: others' marks stay."""
+    metadata = stored["metadata"]
+    labels = {**(metadata.get("labels") or {}), **desired.body["metadata"]["labels"]}
+    kept = {key: metadata[key] for key in ("annotations", "ownerReferences") if key in metadata}
+    return {
+        **kept,
+        "name": desired.name,
+        "namespace": desired.namespace,
+        "resourceVersion": metadata["resourceVersion"],
+        "labels": labels,
+    }
 
 
 def zone_boundary(zone: ZonePlan) -> ZoneBoundary:

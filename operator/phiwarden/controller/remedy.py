@@ -67,9 +67,7 @@ class Remedy:
         if not self._told_before(key, boundary, plan):
             await self._tell(key, body, boundary, failures, plan)
 
-    async def plan(
-        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary
-    ) -> Plan:
+    async def plan(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> Plan:
         """Return the plan for a Deployment, from its history as it is now."""
         selector = _selector(body["spec"].get("selector") or {})
         listed = await self.api.list(
@@ -97,9 +95,7 @@ class Remedy:
         if before != after:
             self._touch(key.namespace)
 
-    async def release(
-        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary
-    ) -> None:
+    async def release(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> None:
         """Let go of a Deployment that keeps the rules, if it was in quarantine."""
         self._planned.pop(key, None)
         known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
@@ -125,9 +121,7 @@ class Remedy:
                 await self._isolate(key, body, plan)
         return True
 
-    async def _patch(
-        self, key: AuditKey, body: Mapping[str, Any], path: str, value: Any
-    ) -> bool:
+    async def _patch(self, key: AuditKey, body: Mapping[str, Any], path: str, value: Any) -> bool:
         """Replace one field, only if nobody changed the object since it was judged."""
         version = body["metadata"]["resourceVersion"]
         patch = [

@@ -63,7 +63,7 @@ def status(
     said = (
         _ready(zones, findings),
         _enforced(spec, zones, state.enforcement_faults),
-        _isolated(zones, state),
+        _isolated(spec, zones, state),
         _agreements(plan),
         _compliant(zones, violations),
     )
@@ -124,11 +124,7 @@ def _zone(
         )
     verdicts = state.verdicts.get(namespace, {})
     broken = sorted(
-        (
-            (name, kind, verdict)
-            for (kind, name), verdict in verdicts.items()
-            if verdict.rules
-        ),
+        ((name, kind, verdict) for (kind, name), verdict in verdicts.items() if verdict.rules),
         key=_worst_first,
     )
     quarantined = sorted(f"{k}/{n}" for k, n in state.quarantined.get(namespace, ()))
@@ -176,9 +172,7 @@ def _ready(zones: Iterable[ZoneStatus], findings: Findings) -> _Said:
     )
 
 
-def _enforced(
-    spec: WorkloadSpec, zones: Iterable[ZoneStatus], faults: tuple[str, ...]
-) -> _Said:
+def _enforced(spec: WorkloadSpec, zones: Iterable[ZoneStatus], faults: tuple[str, ...]) -> _Said:
     kind = ConditionType.BOUNDARY_ENFORCED
     if faults:
         return _Said(
@@ -210,9 +204,16 @@ def _enforced(
     )
 
 
-def _isolated(zones: Iterable[ZoneStatus], state: State) -> _Said:
+def _isolated(spec: WorkloadSpec, zones: Iterable[ZoneStatus], state: State) -> _Said:
     kind = ConditionType.NETWORK_ISOLATED
     zones = tuple(zones)
+    if spec.enforcement is not Enforcement.ENFORCE:
+        return _Said(
+            kind,
+            good=False,
+            reason="NotEnforcing",
+            message=f"enforcement is {spec.enforcement}: no network policy stands yet",
+        )
     missing = [zone.name for zone in zones if zone.state not in ("Enforced", "Observed")]
     if missing:
         return _Said(
@@ -261,9 +262,7 @@ def _agreements(plan: BoundaryPlan) -> _Said:
             return _Said(kind, good=True, reason=reason, message=message)
     if not plan.agreements:
         return _Said(kind, good=True, reason="NoneNeeded", message="no external has an agreement")
-    return _Said(
-        kind, good=True, reason="InForce", message=f"{len(plan.agreements)} in force"
-    )
+    return _Said(kind, good=True, reason="InForce", message=f"{len(plan.agreements)} in force")
 
 
 def _named(agreements: Iterable[AgreementState]) -> list[str]:

@@ -72,9 +72,7 @@ class Controller:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
         queues = self._queues(api)
-        enforcement = Enforcement(
-            installed(self.settings.username, self.settings.exempt_groups)
-        )
+        enforcement = Enforcement(installed(self.settings.username, self.settings.exempt_groups))
         observer = self._observer = Observer(self.state, queues, enforcement)
         boundary, running = observer.reflectors(api)
         await self._follow(boundary)

@@ -117,6 +117,7 @@ def _marks_removed(metadata: Mapping[str, Any]) -> Iterator[tuple[str, dict[str,
     if labels.get(names.MANAGED_BY) == names.FIELD_MANAGER:
         ours.append(names.MANAGED_BY)
     yield "labels", dict.fromkeys(ours)
-    yield "annotations", dict.fromkeys(
-        k for k in annotations if k.startswith(names.BOUNDARY_PREFIX)
+    yield (
+        "annotations",
+        dict.fromkeys(k for k in annotations if k.startswith(names.BOUNDARY_PREFIX)),
     )

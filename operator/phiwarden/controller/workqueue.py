@@ -101,5 +101,3 @@ class WorkQueue(Generic[K]):
     def _due(self, key: K) -> None:
         self._timers.pop(key, None)
         self.add(key)
-
-

@@ -233,6 +233,8 @@ def _matches(text: str, pattern: str) -> bool:
 
 
 # The library's own `matches` compiles its pattern at each call.
-_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {"matches": _matches, "join": stdlib.join, "split": stdlib.split}
-
-
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "matches": _matches,
+    "join": stdlib.join,
+    "split": stdlib.split,
+}

@@ -43,7 +43,9 @@ _POD: Final[dict[str, Any]] = {
 
 def zone_of(example: Example) -> ZoneBoundary:
     """Return the zone that an example is judged in."""
-    changes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in example.zone.items()}
+    changes: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in example.zone.items()
+    }
     return replace(ZONE, **changes)
 
 
