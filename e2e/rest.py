@@ -72,7 +72,7 @@ class Rest:
                 )
                 response = connection.getresponse()
                 raw = response.read()
-            except (http.client.HTTPException, ConnectionError):
+            except (http.client.HTTPException, OSError):
                 connection.close()
                 self._connection = None
                 if attempt == 2:
@@ -119,7 +119,7 @@ def connect(kubeconfig: Path) -> Rest:
             context.load_cert_chain(pair.name)
     elif "client-certificate" in user:
         context.load_cert_chain(user["client-certificate"], user["client-key"])
-    headers = {}
+    headers = {"User-Agent": "phiwarden-e2e"}
     if "token" in user:
         headers["Authorization"] = f"Bearer {user['token']}"
     if "as" in user:

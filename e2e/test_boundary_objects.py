@@ -17,6 +17,7 @@ from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.compile import compile_boundary
 from phiwarden.boundary.model import ApiServer, Desired, Facts
 from phiwarden.boundary.project import digest, managed
+from phiwarden.rulebook.examples import DIGEST
 
 SECONDS = 60.0
 Body = dict[str, Any]
@@ -272,7 +273,7 @@ def test_a_pod_that_names_no_resources_is_within_the_quota(applied: Boundary) ->
     )
     container = {
         "name": "api",
-        "image": "registry.hospital.example/portal/api:1",
+        "image": f"registry.hospital.example/portal/api@{DIGEST}",
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -284,7 +285,11 @@ def test_a_pod_that_names_no_resources_is_within_the_quota(applied: Boundary) ->
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "api"},
-        "spec": {"serviceAccountName": "api", "containers": [container]},
+        "spec": {
+            "serviceAccountName": "api",
+            "nodeSelector": {"topology.kubernetes.io/region": "us-east-1"},
+            "containers": [container],
+        },
     }
     created = applied.cluster.kubectl(
         "create", namespace, "--dry-run=server", "--filename=-", "-o=json", input=json.dumps(pod)

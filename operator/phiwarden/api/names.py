@@ -19,6 +19,10 @@ FINALIZER: Final = f"{GROUP}/boundary"
 """Held only by a PHIWorkload whose deletionPolicy is Delete."""
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+"""Label of what the operator applies."""
+
+PART_OF: Final = "app.kubernetes.io/part-of"
+"""Label of the admission policies; helm takes `managed-by` for itself."""
 
 # Labels of a zone's Namespace: what selectors need.
 WORKLOAD: Final = f"{GROUP}/workload"

@@ -85,31 +85,29 @@ def obstacle(
             "NamespaceTerminating",
             f"namespace {namespace} is being deleted; the zone is set up when it is gone",
         )
+    others = {claimant.workload for claimant in claimants} - {workload}
+    owner = found.owner if found is not None else None
+    if owner is not None and owner in others:
+        return Obstacle(
+            "NamespaceOwned",
+            f"namespace {namespace} is a zone of PHIWorkload {owner}: name another",
+        )
+    first = min(claimants, default=Claimant("", workload))
+    if workload not in (owner, first.workload):
+        return Obstacle(
+            "NamespaceOwned",
+            f"namespace {namespace} is declared by the older PHIWorkload {first.workload} too:"
+            " name another",
+        )
     if found is not None and found.held_phi and not phi:
         return Obstacle(
             "DataLowered",
             f"namespace {namespace} was declared to hold PHI, and what it holds stays PHI:"
             " declare data: phi, or another namespace",
         )
-    others = {claimant.workload for claimant in claimants} - {workload}
-    if found is not None and found.owner is not None:
-        if found.owner == workload:
-            return None
-        if found.owner in others:
-            return Obstacle(
-                "NamespaceOwned",
-                f"namespace {namespace} is a zone of PHIWorkload {found.owner}: name another",
-            )
-    first = min(claimants, default=Claimant("", workload))
-    if first.workload != workload:
-        return Obstacle(
-            "NamespaceOwned",
-            f"namespace {namespace} is declared by the older PHIWorkload {first.workload} too:"
-            " name another",
-        )
-    if found is None or adopt:
+    if found is None or owner == workload or adopt:
         return None
-    left_by = f", left standing by PHIWorkload {found.owner}," if found.owner is not None else ""
+    left_by = f", left standing by PHIWorkload {owner}," if owner is not None else ""
     return Obstacle(
         "NamespaceExists",
         f"namespace {namespace}{left_by} exists already and was left untouched:"

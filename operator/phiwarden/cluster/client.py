@@ -71,8 +71,11 @@ class Api:
         self._client = client
 
     @classmethod
-    async def connect(cls) -> Self:
-        """Return a connection by the pod's service account, else by KUBECONFIG.
+    async def connect(cls, kubeconfig: str | None = None) -> Self:
+        """Return a connection by the pod's service account, else by a kubeconfig.
+
+        Args:
+            kubeconfig: path of the file; KUBECONFIG, or the usual place, if None.
 
         Raises:
             kubernetes.config.ConfigException: neither is there.
@@ -82,7 +85,7 @@ class Api:
         try:
             config.load_incluster_config(client_configuration=configuration)
         except config.ConfigException:
-            await config.load_kube_config(client_configuration=configuration)
+            await config.load_kube_config(kubeconfig, client_configuration=configuration)
         return cls(ApiClient(configuration))
 
     async def close(self) -> None:
@@ -107,12 +110,20 @@ class Api:
         self, kind: Kind, body: Mapping[str, Any], *, subresource: str | None = None
     ) -> Object:
         """Apply a manifest by server-side apply and return what the API server stored."""
+        stored, _ = await self.apply_or_create(kind, body, subresource=subresource)
+        return stored
+
+    async def apply_or_create(
+        self, kind: Kind, body: Mapping[str, Any], *, subresource: str | None = None
+    ) -> tuple[Object, bool]:
+        """Apply a manifest; return what is stored, and whether it was not there before."""
         metadata = body["metadata"]
         path = item(kind, metadata.get("namespace"), metadata["name"])
         if subresource is not None:
             path = f"{path}/{subresource}"
         query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
-        return await self._json("PATCH", path, query=query, body=body, content=APPLY)
+        code, stored = await self._answer("PATCH", path, query=query, body=body, content=APPLY)
+        return stored, code == 201
 
     async def replace(self, kind: Kind, body: Mapping[str, Any]) -> Object:
         """Replace an object as a whole; `metadata.resourceVersion` guards the replacement."""
@@ -205,7 +216,11 @@ class Api:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(f"watch of {path}: {error!r}") from error
 
-    async def _json(
+    async def _json(self, method: str, path: str, **request: Any) -> Object:
+        _, answer = await self._answer(method, path, **request)
+        return answer
+
+    async def _answer(
         self,
         method: str,
         path: str,
@@ -213,15 +228,14 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content: str | None = None,
-    ) -> Object:
+    ) -> tuple[int, Object]:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=10)
         try:
             response = await self._send(
                 method, path, query=query, body=body, content=content, timeout=timeout
             )
             async with response:
-                answer: Object = json.loads(await response.read())
-                return answer
+                return response.status, json.loads(await response.read())
         except (aiohttp.ClientError, OSError, TimeoutError, json.JSONDecodeError) as error:
             raise Unreachable(f"{method} {path}: {error!r}") from error
 

@@ -74,7 +74,8 @@ class Reflector:
     async def _list(self) -> str:
         version = ""
         listed: set[Key] = set()
-        async for page, version in self.api.pages(self.path, self.query):
+        async for page, listed_at in self.api.pages(self.path, self.query):
+            version = listed_at
             for obj in page:
                 listed.add(_key(obj))
                 self._tell(obj, gone=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
@@ -16,10 +16,16 @@ from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
 from phiwarden.remediation.plan import Action
-from phiwarden.rulebook.evaluate import Failure, Judge
+from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
+from phiwarden.rulebook.shapes import container_count
 
-MAX_RULES = 20
+MAX_RULES: Final = 20
+"""Rules listed of one object."""
+
+JUDGED_AT_ONCE: Final = 50
+"""Containers up to which judging takes a few milliseconds."""
 
 
 @dataclass
@@ -38,15 +44,20 @@ class Auditor:
         body = self.queues.pending.get(key)
         boundary = self.state.boundaries.get(key.namespace)
         if body is None or boundary is None:
+            self.queues.pending.pop(key, None)
             return
-        failures = self._judge(key, body, boundary)
+        failures = await self._failures(body, boundary)
+        if self.queues.pending.get(key) is not body:
+            return  # gone meanwhile, or newer and queued again
+        denied = self._note(key, body, failures)
         if key.kind == "Deployment":
-            if failures and Enforcement(boundary.enforcement) is Enforcement.ENFORCE:
-                await self.remedy.remedy(key, body, boundary, failures)
+            if denied and Enforcement(boundary.enforcement) is Enforcement.ENFORCE:
+                await self.remedy.remedy(key, body, boundary, denied)
             else:
                 await self.remedy.release(key, body, boundary)
-        # A version that came in meanwhile is queued again, and not dropped here.
-        if self.queues.pending.get(key) is body:
+        if key not in self.queues.pending:
+            self.remedy.forget(key)
+        elif self.queues.pending[key] is body:
             del self.queues.pending[key]
 
     async def judge_zone(self, namespace: str, boundary: ZoneBoundary) -> None:
@@ -67,7 +78,7 @@ class Auditor:
             for listed in objects:
                 body = {**listed, "kind": kind}
                 key = AuditKey(kind, namespace, body["metadata"]["name"])
-                failures = self._judge(key, body, boundary)
+                failures = self._note(key, body, await self._failures(body, boundary))
                 if kind != "Deployment":
                     continue
                 later.append((key, body))
@@ -83,18 +94,24 @@ class Auditor:
             if key not in self.queues.pending:
                 self.queues.audit(key, body)
 
-    def _judge(
-        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary
+    async def _failures(
+        self, body: Mapping[str, Any], boundary: ZoneBoundary
     ) -> tuple[Failure, ...]:
-        """Judge an object, note the verdict, and return the failures that deny."""
+        """Judge an object; a huge one aside, so that nothing else has to wait for it."""
         if _controlled(body):
             return ()
-        failures = self.judge.failures(body, boundary)
+        if container_count(body) <= JUDGED_AT_ONCE:
+            return self.judge.failures(body, boundary)
+        return await asyncio.to_thread(self.judge.failures, body, boundary)
+
+    def _note(
+        self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]
+    ) -> tuple[Failure, ...]:
+        """Note the verdict on an object, and return the failures that deny."""
         denied = tuple(f for f in failures if f.severity is Severity.DENY)
         rules = tuple(dict.fromkeys(failure.rule for failure in failures))[:MAX_RULES]
-        message = str(failures[0])[:500] if failures else ""
-        verdict = Verdict(rules, message, bool(denied))
-        if verdicts_changed(self.state, key, verdict):
+        verdict = Verdict(rules, summary(failures), bool(denied))
+        if not _controlled(body) and verdicts_changed(self.state, key, verdict):
             for workload in self.state.claiming(key.namespace):
                 self.queues.workloads.add(workload)
         return denied

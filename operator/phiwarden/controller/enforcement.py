@@ -18,13 +18,12 @@ class Enforcement:
         }
         self._found: dict[tuple[str, str], str] = {}
 
-    def seen(self, kind: str, name: str, body: Mapping[str, Any] | None) -> tuple[str, ...]:
-        """Take in a policy or binding as it is now, and return all faults."""
+    def seen(self, kind: str, name: str, body: Mapping[str, Any] | None) -> None:
+        """Take in a policy or binding as it is now, None if it is gone."""
         if body is None:
             self._found.pop((kind, name), None)
         else:
             self._found[kind, name] = digest(body)
-        return self.faults()
 
     def faults(self) -> tuple[str, ...]:
         """Return what is missing or altered, as `kind name is missing`."""

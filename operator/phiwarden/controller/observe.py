@@ -26,17 +26,19 @@ AUDITED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
 """Kinds that are judged while they run. ReplicaSets and Pods follow from them."""
 
 
-def declared(body: Mapping[str, Any]) -> Declared:
-    """Return a PHIWorkload as a value; a spec that cannot be read is a problem, no error."""
+def declared(body: Mapping[str, Any], known: Declared | None = None) -> Declared:
+    """Return a PHIWorkload as a value; a spec that cannot be read is a problem, no error.
+
+    Args:
+        body: the object.
+        known: what it was before; the spec of the same generation is not read again.
+    """
     metadata = body["metadata"]
-    spec: WorkloadSpec | None = None
-    problem: str | None = None
-    try:
-        spec = WorkloadSpec.model_validate(body.get("spec") or {})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in ("spec", *first["loc"]))
-        problem = f"{where}: {first['msg']}"
+    same = known is not None and (known.uid, known.generation) == (
+        metadata["uid"],
+        metadata.get("generation"),
+    )
+    spec, problem = (known.spec, known.problem) if known is not None and same else _spec(body)
     return Declared(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -46,8 +48,16 @@ def declared(body: Mapping[str, Any]) -> Declared:
         problem=problem,
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers") or ()),
-        status=dict(body.get("status") or {}),
     )
+
+
+def _spec(body: Mapping[str, Any]) -> tuple[WorkloadSpec | None, str | None]:
+    try:
+        return WorkloadSpec.model_validate(body.get("spec") or {}), None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in ("spec", *first["loc"]))
+        return None, f"{where}: {first['msg']}"
 
 
 @dataclass
@@ -72,14 +82,15 @@ class Observer:
                 {"labelSelector": "kubernetes.io/service-name=kubernetes"},
             ),
         ]
-        for kind in (shapes.SERVICE_ACCOUNT, shapes.RESOURCE_QUOTA, shapes.LIMIT_RANGE):
-            first.append(
-                Reflector(api, resources.collection(kind), kind.kind, self._owned(kind), ours)
-            )
-        for kind in (resources.ADMISSION_POLICY, resources.ADMISSION_BINDING):
-            first.append(
-                Reflector(api, resources.collection(kind), kind.kind, self._policy(kind), ours)
-            )
+        policies = {"labelSelector": f"{names.PART_OF}={names.FIELD_MANAGER}"}
+        first += [
+            Reflector(api, resources.collection(kind), kind.kind, self._owned(kind), ours)
+            for kind in (shapes.SERVICE_ACCOUNT, shapes.RESOURCE_QUOTA, shapes.LIMIT_RANGE)
+        ]
+        first += [
+            Reflector(api, resources.collection(kind), kind.kind, self._policy(kind), policies)
+            for kind in (resources.ADMISSION_POLICY, resources.ADMISSION_BINDING)
+        ]
         then = [_follow(api, resources.WORKLOADS[k], self._audited(k)) for k in AUDITED]
         return first, then
 
@@ -87,16 +98,19 @@ class Observer:
         """Take in a PHIWorkload."""
         name = body["metadata"]["name"]
         before = self.state.workloads.get(name)
+        said = self.state.statuses.get(name)
         if gone:
             self.state.forget(name)
+            self.state.statuses.pop(name, None)
             self.state.remediations.pop(name, None)
         else:
-            self.state.declare(declared(body))
+            self.state.declare(declared(body, before))
+            self.state.statuses[name] = body.get("status") or {}
         now = self.state.workloads.get(name)
-        if before is not None and now is not None and _same_but_status(before, now):
-            # Our own report coming back; somebody else's is put right.
-            if now.status == self.queues.reported.get(name):
-                return
+        # Our own report coming back is no news; somebody else's is put right.
+        same_report = said is not None and said == self.state.statuses.get(name)
+        if before is not None and now == before and same_report:
+            return
         self.queues.workloads.add(name)
         # A namespace that this one gave up or contests may be another's now.
         for seen in (before, now):
@@ -118,7 +132,7 @@ class Observer:
             ):
                 known.pop(name, None)
         else:
-            seen = _namespace(body)
+            seen = namespace_of(body)
             self.state.namespaces[name] = seen
             if seen.boundary is not None and name not in self.state.boundaries:
                 self.state.boundaries[name] = seen.boundary
@@ -162,6 +176,13 @@ class Observer:
             self.state.api_servers = servers
             self._touch_all()
 
+    def check_enforcement(self) -> None:
+        """Compare the admission policies with what they should be; also when none was seen."""
+        faults = self.enforcement.faults()
+        if faults != self.state.enforcement_faults:
+            self.state.enforcement_faults = faults
+            self._touch_all()
+
     def _owned(self, kind: shapes.Kind) -> Any:
         def seen(key: Key, body: Mapping[str, Any] | None) -> None:
             namespace, name = key
@@ -171,10 +192,8 @@ class Observer:
 
     def _policy(self, kind: shapes.Kind) -> Any:
         def seen(key: Key, body: Mapping[str, Any] | None) -> None:
-            faults = self.enforcement.seen(kind.kind, key[1], body)
-            if faults != self.state.enforcement_faults:
-                self.state.enforcement_faults = faults
-                self._touch_all()
+            self.enforcement.seen(kind.kind, key[1], body)
+            self.check_enforcement()
 
         return seen
 
@@ -184,6 +203,7 @@ class Observer:
             if namespace not in self.state.boundaries:
                 return
             if body is None:
+                self.queues.pending.pop(AuditKey(kind, namespace, name), None)
                 self._forget(namespace, kind, name)
             else:
                 self.queues.audit(AuditKey(kind, namespace, name), body)
@@ -230,22 +250,14 @@ def _follow(api: Api, kind: shapes.Kind, seen: Any) -> Reflector:
     return Reflector(api, resources.collection(kind), kind.kind, seen)
 
 
-def _same_but_status(before: Declared, now: Declared) -> bool:
-    return (
-        before.uid == now.uid
-        and before.generation == now.generation
-        and before.deleting == now.deleting
-        and before.finalizers == now.finalizers
-    )
-
-
 def _zone_namespaces(seen: Declared | None) -> Iterator[str]:
     if seen is not None and seen.spec is not None:
         for zone in seen.spec.zones:
             yield zone.namespace_in(seen.name)
 
 
-def _namespace(body: Mapping[str, Any]) -> SeenNamespace:
+def namespace_of(body: Mapping[str, Any]) -> SeenNamespace:
+    """Return a namespace as a value."""
     metadata = body["metadata"]
     labels = metadata.get("labels") or {}
     return SeenNamespace(

@@ -28,13 +28,11 @@ class Queues:
     Attributes:
         workloads: names of PHIWorkloads.
         audits: objects; the object itself waits in `pending` and is dropped once judged.
-        reported: the status that was written last, by workload.
     """
 
     workloads: WorkQueue[str]
     audits: WorkQueue[AuditKey]
     pending: dict[AuditKey, Mapping[str, Any]] = field(default_factory=dict)
-    reported: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def audit(self, key: AuditKey, body: Mapping[str, Any]) -> None:
         """Have an object judged; a newer version takes the place of one that still waits."""

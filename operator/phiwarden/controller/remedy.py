@@ -23,7 +23,8 @@ from phiwarden.controller.state import Quarantined, State
 from phiwarden.evidence.decisions import Decision, record
 from phiwarden.remediation.history import author_of_template, revision_of, revisions
 from phiwarden.remediation.plan import Action, Plan, plan_for
-from phiwarden.rulebook.evaluate import Failure, Judge
+from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
 
 log = structlog.get_logger(__name__)
@@ -59,8 +60,7 @@ class Remedy:
             await self._isolate(key, body, known[1])
             return
         plan = await self.plan(key, body, boundary)
-        if not await self._carry_out(key, body, plan):
-            return
+        await self._carry_out(key, body, plan)
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (question, plan)
         self.note(key, plan)
@@ -95,6 +95,12 @@ class Remedy:
         if before != after:
             self._touch(key.namespace)
 
+    def forget(self, key: AuditKey) -> None:
+        """Drop what is known of an object that is gone."""
+        self._planned.pop(key, None)
+        if self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None):
+            self._touch(key.namespace)
+
     async def release(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> None:
         """Let go of a Deployment that keeps the rules, if it was in quarantine."""
         self._planned.pop(key, None)
@@ -109,40 +115,25 @@ class Remedy:
         plan = Plan(Action.RELEASE, "it keeps the rules again")
         await self._tell(key, body, boundary, (), plan)
 
-    async def _carry_out(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> bool:
-        """Act; return False if the object changed meanwhile, in which case it is judged anew."""
+    async def _carry_out(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
+        """Act; a plan that went stale is refused by the API server and made anew."""
         match plan.action:
             case Action.ROLL_BACK:
                 assert plan.target is not None  # a rollback has one
-                return await self._patch(key, body, "/spec/template", plan.target.template)
+                await self._patch(key, body, "/spec/template", plan.target.template)
             case Action.SCALE_TO_ZERO if body["spec"].get("replicas", 1) != 0:
-                return await self._patch(key, body, "/spec/replicas", 0)
+                await self._patch(key, body, "/spec/replicas", 0)
             case Action.HOLD | Action.ISOLATE:
                 await self._isolate(key, body, plan)
-        return True
 
-    async def _patch(self, key: AuditKey, body: Mapping[str, Any], path: str, value: Any) -> bool:
+    async def _patch(self, key: AuditKey, body: Mapping[str, Any], path: str, value: Any) -> None:
         """Replace one field, only if nobody changed the object since it was judged."""
         version = body["metadata"]["resourceVersion"]
         patch = [
             {"op": "test", "path": "/metadata/resourceVersion", "value": version},
             {"op": "replace", "path": path, "value": value},
         ]
-        try:
-            await self.api.patch(DEPLOYMENT, key.namespace, key.name, patch, content=JSON_PATCH)
-        except Refused as refused:
-            if refused.code == 404:
-                return False
-            if refused.code not in (409, 422):
-                raise
-            # Stale, or refused for a reason that a fresh look will tell.
-            fresh = await self.api.get(DEPLOYMENT, key.namespace, key.name)
-            if fresh is not None and fresh["metadata"]["resourceVersion"] == version:
-                raise
-            if fresh is not None:
-                self.queues.audit(key, fresh)
-            return False
-        return True
+        await self.api.patch(DEPLOYMENT, key.namespace, key.name, patch, content=JSON_PATCH)
 
     async def _isolate(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
         if plan.quarantine is not None:
@@ -208,13 +199,12 @@ class Remedy:
         )
         record(decision)
         self._remember(decision)
-        first = f" {failures[0]}" if failures else ""
         await self.recorder.tell(
             body,
             DEPLOYMENT,
             EventType.NORMAL if plan.action is Action.RELEASE else EventType.WARNING,
             plan.action.value,
-            f"{', '.join(rules) or 'PHIWorkload ' + boundary.workload}: {plan.why}.{first}",
+            f"{', '.join(rules) or 'PHIWorkload ' + boundary.workload}: {plan.why}. {summary(failures)}",
         )
 
     def _told_before(self, key: AuditKey, boundary: ZoneBoundary, plan: Plan) -> bool:

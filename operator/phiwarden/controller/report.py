@@ -22,6 +22,9 @@ from phiwarden.controller.state import Declared, State, Verdict
 
 Status = WorkloadStatus
 
+AGREEMENT_WARNINGS: Final = ("ExpiresWithin30Days", "ExpiresWithin7Days", "Expired")
+"""Reasons of AgreementsInForce that are worth an Event."""
+
 _SHOWN: Final = 3
 """Names listed in a condition's message; the rest are counted."""
 
@@ -70,7 +73,7 @@ def status(
     quarantined = sum(len(state.quarantined.get(zone.namespace, ())) for zone in zones)
     return Status(
         observed_generation=declared.generation,
-        conditions=_conditions(declared, said, now),
+        conditions=_conditions(declared, state, said, now),
         zones=zones,
         violations=violations,
         quarantined=quarantined,
@@ -78,7 +81,7 @@ def status(
     )
 
 
-def unreadable(declared: Declared, now: dt.datetime) -> Status:
+def unreadable(declared: Declared, state: State, now: dt.datetime) -> Status:
     """Return the status of a declaration that this version cannot read."""
     said = _Said(
         ConditionType.READY,
@@ -87,13 +90,23 @@ def unreadable(declared: Declared, now: dt.datetime) -> Status:
         message=f"{declared.problem}; what stands of the boundary was left as it is",
     )
     return Status(
-        observed_generation=declared.generation, conditions=_conditions(declared, [said], now)
+        observed_generation=declared.generation,
+        conditions=_conditions(declared, state, [said], now),
     )
 
 
 def same(written: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
     """Return whether a stored status says the same already."""
     return _comparable(written) == _comparable(stored)
+
+
+def find(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any]:
+    """Return a condition of a stored status, empty if it has none of the kind."""
+    found: Mapping[str, Any]
+    for found in status.get("conditions") or ():
+        if found["type"] == kind.value:
+            return found
+    return {}
 
 
 def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,9 +312,10 @@ def _first(names: Iterable[str]) -> str:
 
 
 def _conditions(
-    declared: Declared, said: Iterable[_Said], now: dt.datetime
+    declared: Declared, state: State, said: Iterable[_Said], now: dt.datetime
 ) -> tuple[Condition, ...]:
-    before = {entry["type"]: entry for entry in declared.status.get("conditions") or ()}
+    stored = state.statuses.get(declared.name, {})
+    before = {entry["type"]: entry for entry in stored.get("conditions") or ()}
     conditions = []
     for entry in said:
         value = "True" if entry.good else "False"

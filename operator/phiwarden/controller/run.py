@@ -17,6 +17,7 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.events import Recorder
 from phiwarden.cluster.reflector import Reflector
+from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.calendar import follow_calendar
 from phiwarden.controller.enforcement import Enforcement
@@ -76,6 +77,7 @@ class Controller:
         observer = self._observer = Observer(self.state, queues, enforcement)
         boundary, running = observer.reflectors(api)
         await self._follow(boundary)
+        observer.check_enforcement()
         for body in await api.list(resources.collection(resources.PHIWORKLOAD)):
             observer.workload(body, gone=False)
         pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
@@ -131,7 +133,9 @@ class Controller:
             queues,
             self.settings,
             auditor,
+            Applier(api, self.state),
             Teardown(api, self.state, recorder),
+            recorder,
             self.clock,
         )
         return queues
@@ -173,7 +177,7 @@ def run(settings: Settings, *, liveness: str | None = None, clock: Clock = utc_n
 
 
 def _register(registry: kopf.OperatorRegistry, controller: Controller) -> None:
-    @kopf.on.startup(registry=registry)
+    @kopf.on.startup(id="start", registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True
@@ -182,15 +186,15 @@ def _register(registry: kopf.OperatorRegistry, controller: Controller) -> None:
         settings.persistence.finalizer = f"{names.GROUP}/kopf-unused"
         await controller.start()
 
-    @kopf.on.cleanup(registry=registry)
+    @kopf.on.cleanup(id="stop", registry=registry)
     async def stop(**_: Any) -> None:
         await controller.stop()
 
-    @kopf.on.login(registry=registry)
+    @kopf.on.login(id="login", registry=registry)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
-    @kopf.on.event(names.GROUP, names.VERSION, "phiworkloads", registry=registry)
+    @kopf.on.event(names.GROUP, names.VERSION, "phiworkloads", id="seen", registry=registry)
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         controller.seen(event)
 

@@ -28,7 +28,6 @@ class Declared:
     Attributes:
         spec: the declaration, None if it cannot be read.
         problem: why it cannot be read, naming the field.
-        status: its status, as stored.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Declared:
     problem: str | None
     deleting: bool
     finalizers: tuple[str, ...]
-    status: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,7 @@ class State:
 
     Attributes:
         workloads: declarations by name.
+        statuses: status of each declaration, as it was stored last.
         namespaces: every namespace by name.
         owned: digests of our objects, by namespace.
         foreign_policies: names of others' NetworkPolicies, by namespace.
@@ -95,6 +94,7 @@ class State:
     """
 
     workloads: dict[str, Declared] = field(default_factory=dict)
+    statuses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     namespaces: dict[str, SeenNamespace] = field(default_factory=dict)
     owned: dict[str, dict[ObjectKey, bytes]] = field(default_factory=dict)
     foreign_policies: dict[str, set[str]] = field(default_factory=dict)
@@ -137,8 +137,7 @@ class State:
     def remembered(self, workload: str) -> deque[Remediation]:
         """Return what was put back in a workload, newest first; survives in its status."""
         if workload not in self.remediations:
-            declared = self.workloads.get(workload)
-            stored = declared.status.get("remediations") or () if declared is not None else ()
+            stored = self.statuses.get(workload, {}).get("remediations") or ()
             self.remediations[workload] = deque(
                 (Remediation.model_validate(entry) for entry in stored), maxlen=MAX_LISTED
             )

@@ -40,4 +40,6 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # kopf logs whole bodies and patches below INFO; they may hold what must not be logged.
     logging.getLogger("kopf").setLevel(max(level, logging.INFO))
+    # A line for every event of every object, with nothing in it.
+    logging.getLogger("kopf.objects").setLevel(max(level, logging.WARNING))
     logging.getLogger("aiohttp").setLevel(max(level, logging.WARNING))

@@ -7,46 +7,23 @@ server asks its own CEL. Both read the predicates of `rules/*.yaml`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import cel
-from cel import stdlib
 
 from phiwarden.api.workload import ClinicalImpact, DataClass
 from phiwarden.boundary.labels import ZoneBoundary
-from phiwarden.rulebook.model import Each, Reads, Rule, RulebookError, Severity, rulebook
-from phiwarden.rulebook.render import SHOWN, clean, questions
-from phiwarden.rulebook.shapes import Shape, shape_of, template_of
-from phiwarden.rulebook.vocabulary import CONTAINER_LISTS
+from phiwarden.rulebook.dialect import FUNCTIONS, program
+from phiwarden.rulebook.failures import Failure
+from phiwarden.rulebook.model import Each, Reads, Rule, Severity, rulebook
+from phiwarden.rulebook.questions import SHOWN, questions
+from phiwarden.rulebook.reading import settled
+from phiwarden.rulebook.shapes import CONTAINER_LISTS, Shape, shape_of, template_of
 
 JUDGED: Final = (Severity.DENY, Severity.WARN)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One rule broken at one place.
-
-    Attributes:
-        rule: identifier.
-        severity: what the rule does in this zone; deny or warn.
-        path: JSON path of the field to mend, with indices.
-        problem: what is wrong.
-        found: what was found, safe to print; never a secret's value.
-        fix: what to do.
-    """
-
-    rule: str
-    severity: Severity
-    path: str
-    problem: str
-    found: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.rule} {self.path}: {self.problem} (found {self.found}); fix: {self.fix}"
 
 
 _READS: Final = {"Service": Reads.SERVICE, "NetworkPolicy": Reads.NETWORK_POLICY}
@@ -70,6 +47,10 @@ class Judge:
     ) -> tuple[Failure, ...]:
         """Return every rule that an object breaks in a zone, in the rulebook's order.
 
+        A manifest need not be one that the API server would take: what cannot
+        be judged, such as a list where an object belongs, breaks the rules that
+        read it.
+
         Args:
             obj: a manifest with `kind`; kinds that no rule reads break none.
             zone: the boundary of the namespace that the object is in.
@@ -81,14 +62,17 @@ class Judge:
         if reads is None:
             return ()
         compiled = self._compiled[reads]
+        obj = settled(obj)
         variables = _variables(obj, zone, shape, trusted=trusted)
+        lists = _lists(variables)
         context = cel.Context(
-            variables={"object": obj, "variables": variables}, functions=_FUNCTIONS
+            variables={"object": {} if shape else obj, "variables": variables},
+            functions=FUNCTIONS,
         )
-        if compiled.clean.execute(context):
+        if _is_clean(compiled, context, lists):
             return ()
         base = f"{shape.path}.spec".removeprefix(".") if shape is not None else ""
-        return tuple(_failures(compiled, context, variables, base, zone))
+        return tuple(_failures(compiled, context, lists, base, zone))
 
 
 @cache
@@ -99,7 +83,7 @@ def standard_judge() -> Judge:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    clean: cel.Program
+    clean: Mapping[Each, cel.Program]
     checks: tuple[_CompiledCheck, ...]
 
 
@@ -120,22 +104,23 @@ def _compile(rules: tuple[Rule, ...], reads: Reads) -> _Compiled:
             check.each,
             check.path,
             check.problem,
-            _program(check.offends, rule.id),
-            _program(check.found, rule.id),
+            program(check.offends, rule.id),
+            program(check.found, rule.id),
         )
         for rule in rules
         for check in rule.checks
         if rule.reads_of(check) is reads
     )
-    whole = clean(questions(rules, reads, JUDGED)) or "true"
-    return _Compiled(_program(whole, "the rulebook"), checks)
-
-
-def _program(expression: str, owner: str) -> cel.Program:
-    try:
-        return cel.compile(expression)
-    except ValueError as error:
-        raise RulebookError(f"{owner}: {error}") from error
+    asked = questions(rules, reads, JUDGED)
+    clean = {each: [f"!{q.offends}" for q in asked if q.check.each is each] for each in Each}
+    return _Compiled(
+        {
+            each: program(" && ".join(terms), "the rulebook")
+            for each, terms in clean.items()
+            if terms
+        },
+        checks,
+    )
 
 
 def _variables(
@@ -156,20 +141,60 @@ def _variables(
         return variables
     template = template_of(shape, obj) or {}
     pod = template.get("spec") or {}
+    pod = pod if isinstance(pod, Mapping) else {}
+    metadata = template.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
     account = pod.get("serviceAccountName") or pod.get("serviceAccount") or "default"
     return variables | {
         "pod": pod,
-        "annotations": (template.get("metadata") or {}).get("annotations") or {},
-        "containers": [c for name in CONTAINER_LISTS for c in pod.get(name) or ()],
-        "volumes": pod.get("volumes") or [],
+        "annotations": annotations if isinstance(annotations, Mapping) else {},
         "serviceAccount": account,
     }
+
+
+_Lists = Mapping[str, list[Any]]
+
+
+def _lists(variables: dict[str, Any]) -> _Lists:
+    """Take what is asked about item by item out of the variables: an access costs their size."""
+    if "pod" not in variables:
+        return {}
+    names = (*CONTAINER_LISTS, "volumes")
+    pod = variables["pod"]
+    variables["pod"] = {key: value for key, value in pod.items() if key not in names}
+    annotations = list(variables.pop("annotations").items())
+    return {name: _listed(pod, name) for name in names} | {"annotations": annotations}
+
+
+def _listed(pod: Mapping[str, Any], name: str) -> list[Any]:
+    """Return a list of a pod; what stands there instead of a list is judged as its one item."""
+    found = pod.get(name) or []
+    return found if isinstance(found, list) else [found]
+
+
+def _is_clean(compiled: _Compiled, context: cel.Context, lists: _Lists) -> bool:
+    """Return whether no check finds an offender; one boolean for each item that is asked about."""
+    for each, clean in compiled.clean.items():
+        for _, _, item in _items(each, "", lists):
+            for name, value in item.items():
+                context.add_variable(name, value)
+            if _asked(clean, context, failing=False) is not True:
+                return False
+    return True
+
+
+def _asked(program: cel.Program, context: cel.Context, *, failing: Any) -> Any:
+    """Return what a program yields, or `failing` for an object that it cannot judge."""
+    try:
+        return program.execute(context)
+    except (LookupError, RuntimeError, TypeError, ValueError):
+        return failing
 
 
 def _failures(
     compiled: _Compiled,
     context: cel.Context,
-    variables: Mapping[str, Any],
+    lists: _Lists,
     base: str,
     zone: ZoneBoundary,
 ) -> list[Failure]:
@@ -178,16 +203,19 @@ def _failures(
         severity = check.rule.severity_in(ClinicalImpact(zone.impact), DataClass(zone.data))
         if severity not in JUDGED:
             continue
-        for where, item in _items(check.each, base, check.path, variables):
-            if item is not None:
-                context.add_variable(check.each.value, item)
-            if check.offends.execute(context):
-                found = _shown(check.found.execute(context))
+        for path, place, item in _items(check.each, base, lists):
+            for name, value in item.items():
+                context.add_variable(name, value)
+            if _asked(check.offends, context, failing=True):
+                for name, value in item.items():
+                    context.add_variable(name, _cut(value))
+                found = _shown(_asked(check.found, context, failing=None))
                 failures.append(
                     Failure(
                         check.rule.id,
                         severity,
-                        f"{where}{check.path}".removeprefix("."),
+                        f"{path}{check.path}".removeprefix("."),
+                        f"{place}{check.path}".removeprefix("."),
                         check.problem,
                         found,
                         check.rule.fix,
@@ -196,23 +224,51 @@ def _failures(
     return failures
 
 
-def _items(
-    each: Each, base: str, path: str, variables: Mapping[str, Any]
-) -> list[tuple[str, Mapping[str, Any] | None]]:
-    """Return (path, item) of everything that a check is asked about."""
+_Item = tuple[str, str, Mapping[str, Any]]
+"""(path with indices, path with names, names in the predicate and what they stand for)"""
+
+
+def _items(each: Each, base: str, lists: _Lists) -> list[_Item]:
+    """Return everything that a check is asked about."""
     match each:
         case Each.OBJECT:
-            beside = path.startswith(".metadata")
-            return [(base.removesuffix("spec").removesuffix(".") if beside else base, None)]
-        case Each.VOLUME:
-            return [(f"{base}.volumes[{i}]", v) for i, v in enumerate(variables["volumes"])]
-        case Each.CONTAINER:
-            pod = variables["pod"]
+            return [(base, base, {})]
+        case Each.ANNOTATION:
+            beside = base.removesuffix("spec").removesuffix(".")
             return [
-                (f"{base}.{name}[{i}]", container)
-                for name in CONTAINER_LISTS
-                for i, container in enumerate(pod.get(name) or ())
+                (path := f"{beside}.metadata.annotations[{_shown(key)}]", path, names)
+                for key, value in lists["annotations"]
+                for names in ({"key": key, "annotation": value},)
             ]
+        case Each.VOLUME:
+            return _listed_items("volume", "volumes", base, lists)
+        case Each.CONTAINER:
+            return [
+                item
+                for name in CONTAINER_LISTS
+                for item in _listed_items("container", name, base, lists)
+            ]
+
+
+def _listed_items(variable: str, name: str, base: str, lists: _Lists) -> list[_Item]:
+    return [
+        (f"{base}.{name}[{index}]", f"{base}.{name}[{_name(item)}]", {variable: item})
+        for index, item in enumerate(lists[name])
+    ]
+
+
+def _name(item: Any) -> str:
+    return _shown(item.get("name") if isinstance(item, Mapping) else None)
+
+
+_READ: Final = 128
+"""Entries of a list that `found` looks at: more than that is not shown anyway."""
+
+
+def _cut(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return item
+    return {k: v[:_READ] if isinstance(v, list) else v for k, v in item.items()}
 
 
 _SHOWABLE: Final = re.compile(SHOWN.removesuffix("$") + r"\Z")
@@ -220,21 +276,3 @@ _SHOWABLE: Final = re.compile(SHOWN.removesuffix("$") + r"\Z")
 
 def _shown(found: object) -> str:
     return found if isinstance(found, str) and _SHOWABLE.match(found) else "not shown"
-
-
-@cache
-def _pattern(pattern: str) -> re.Pattern[str]:
-    # RE2's `$` is the end of the text; Python's also matches before a last line break.
-    return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", pattern))
-
-
-def _matches(text: str, pattern: str) -> bool:
-    return _pattern(pattern).search(text) is not None
-
-
-# The library's own `matches` compiles its pattern at each call.
-_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    "matches": _matches,
-    "join": stdlib.join,
-    "split": stdlib.split,
-}

@@ -38,7 +38,9 @@ class Reads(StrEnum):
     SERVICE = "service"
     NETWORK_POLICY = "networkpolicy"
     NAMESPACE = "namespace"
+    MARK = "mark"
     OWNED = "owned"
+    QUARANTINED = "quarantined"
 
 
 class Each(StrEnum):
@@ -47,6 +49,8 @@ class Each(StrEnum):
     OBJECT = "object"
     CONTAINER = "container"
     VOLUME = "volume"
+    ANNOTATION = "annotation"
+    """Of the pod or template: `key` is its name, `annotation` its value."""
 
 
 class _Data(BaseModel):
@@ -193,7 +197,7 @@ def parse_family(text: str, source: str) -> tuple[Rule, ...]:
         RulebookError: the file is no rule family; says where and why.
     """
     try:
-        return _Family.model_validate(yaml.load(text, Loader=_Loader)).rules
+        return _Family.model_validate(yaml.load(text, Loader=_Loader)).rules  # noqa: S506 - safe, in C
     except (yaml.YAMLError, ValueError, KeyError) as error:
         raise RulebookError(f"{source}: {error}") from error
 

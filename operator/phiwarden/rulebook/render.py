@@ -14,19 +14,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from phiwarden.api import names
-from phiwarden.api.workload import ClinicalImpact, Enforcement
+from phiwarden.api.workload import Enforcement
 from phiwarden.rulebook import vocabulary as words
-from phiwarden.rulebook.model import Check, Each, Reads, Rule, Severity
+from phiwarden.rulebook.model import Reads, Rule, Severity
+from phiwarden.rulebook.questions import Question, clean, failures, questions
 from phiwarden.rulebook.shapes import (
     NAMESPACE,
     NETWORK_POLICY,
     OWNED,
     POD_SHAPES,
+    PODS,
     SERVICE,
     Kind,
     Shape,
@@ -37,123 +38,11 @@ Manifest = dict[str, Any]
 MESSAGE_LIMIT: Final = 4600
 """Characters of a message; the API server drops more than 5,120 bytes."""
 
-SHOWN: Final = "^[ -~]{1,160}$"
-"""What a found value must match to be shown: printable, one line, of bounded length."""
-
 _ACTIONS: Final = {
     Enforcement.ENFORCE: ["Deny"],
     Enforcement.WARN: ["Warn", "Audit"],
     Enforcement.OBSERVE: ["Audit"],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A check of a rule, with the condition under which the rule denies."""
-
-    rule: Rule
-    check: Check
-    condition: str | None
-
-    @property
-    def offends(self) -> str:
-        return (
-            f"({self.check.offends})"
-            if self.condition is None
-            else (f"({self.condition} && ({self.check.offends}))")
-        )
-
-
-def condition(rule: Rule, levels: Iterable[Severity]) -> str | None:
-    """Return CEL that is true where the rule acts at one of the levels; None: everywhere.
-
-    Raises:
-        LookupError: the rule acts at none of them anywhere.
-    """
-    wanted = set(levels)
-    impacts = [impact for impact in ClinicalImpact if rule.severity[impact] in wanted]
-    if not impacts:
-        raise LookupError(rule.id)
-    terms = []
-    if len(impacts) < len(ClinicalImpact):
-        terms.append(f"variables.impact in {_literal(impacts)}")
-    if rule.data is not None:
-        terms.append(f"variables.data in {_literal(rule.data)}")
-    return " && ".join(terms) or None
-
-
-def _literal(values: Iterable[str]) -> str:
-    return "[" + ", ".join(f"'{value}'" for value in values) + "]"
-
-
-def questions(rules: Iterable[Rule], reads: Reads, levels: Sequence[Severity]) -> list[_Question]:
-    """Return the checks that look at `reads` and act at one of the levels, cheapest first."""
-    found = [
-        _Question(rule, check, condition(rule, levels))
-        for rule in rules
-        if any(severity in levels for severity in rule.severity.values())
-        for check in rule.checks
-        if rule.reads_of(check) is reads
-    ]
-    return sorted(found, key=lambda question: question.check.offends.count(".matches("))
-
-
-def clean(asked: Sequence[_Question]) -> str:
-    """Return one boolean of CEL: no question finds an offender."""
-    terms = [f"!{q.offends}" for q in asked if q.check.each is Each.OBJECT]
-    for each, items in ((Each.VOLUME, "volumes"), (Each.CONTAINER, "containers")):
-        inner = [f"!{q.offends}" for q in asked if q.check.each is each]
-        if inner:
-            terms.append(f"variables.{items}.all({each}, {' && '.join(inner)})")
-    return " && ".join(terms)
-
-
-def _shown(found: str) -> str:
-    return f"[{found}].map(value, value.matches('{SHOWN}') ? value : 'not shown')[0]"
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _line(question: _Question, where: str) -> str:
-    """Return CEL of one failure; `where` is CEL of the path down to the item."""
-    rule, check = question.rule, question.check
-    return (
-        f"{_quote(rule.id + ' ')} + {where} + {_quote(check.path + ': ' + check.problem + ' (found ')}"
-        f" + {_shown(check.found)} + {_quote('); fix: ' + rule.fix)}"
-    )
-
-
-def _failures(asked: Sequence[_Question], base: str) -> str:
-    lists = []
-    for question in asked:
-        match question.check.each:
-            case Each.OBJECT:
-                line = _line(question, _quote(_object_path(question, base)))
-                lists.append(f"({question.offends} ? [{line}] : [])")
-            case Each.VOLUME:
-                where = f"{_quote(base + '.volumes[')} + volume.name + ']'"
-                lists.append(
-                    f"variables.volumes.filter(volume, {question.offends})"
-                    f".map(volume, {_line(question, where)})"
-                )
-            case Each.CONTAINER:
-                for name in words.CONTAINER_LISTS:
-                    where = f"{_quote(f'{base}.{name}[')} + container.name + ']'"
-                    lists.append(
-                        f"(has(variables.pod.{name}) ? variables.pod.{name} : [])"
-                        f".filter(container, {question.offends})"
-                        f".map(container, {_line(question, where)})"
-                    )
-    return " + ".join(lists)
-
-
-def _object_path(question: _Question, base: str) -> str:
-    """Return the path of what an object-level check reads: the pod spec, or beside it."""
-    if question.check.path.startswith(".metadata"):
-        return base.removesuffix("spec").removesuffix(".")
-    return base
 
 
 def _policy(
@@ -211,23 +100,32 @@ def _policy(
 def _bindings(policy: str, selector: str) -> list[Manifest]:
     """Return one binding per enforcement level; a zone has one level, and so meets one."""
     return [
-        {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": {"name": f"{policy}-{level}"},
-            "spec": {
-                "policyName": policy,
-                "validationActions": actions,
-                "matchResources": {
-                    "matchPolicy": "Equivalent",
-                    "namespaceSelector": {},
-                    "objectSelector": {},
-                    selector: {"matchLabels": {names.ENFORCEMENT: level.value}},
-                },
-            },
-        }
+        _binding(
+            f"{policy}-{level}",
+            policy,
+            actions,
+            {selector: {"matchLabels": {names.ENFORCEMENT: level.value}}},
+        )
         for level, actions in _ACTIONS.items()
     ]
+
+
+def _binding(name: str, policy: str, actions: Sequence[str], selectors: Manifest) -> Manifest:
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {
+            "policyName": policy,
+            "validationActions": list(actions),
+            "matchResources": {
+                "matchPolicy": "Equivalent",
+                "namespaceSelector": {},
+                "objectSelector": {},
+                **selectors,
+            },
+        },
+    }
 
 
 _ZONE_NAME: Final = (
@@ -248,9 +146,9 @@ _STATIC: Final = (
 )
 
 
-def _zone_texts(asked: Sequence[_Question], base: str) -> tuple[words.Variable, ...]:
+def _zone_texts(asked: Sequence[Question], base: str) -> tuple[words.Variable, ...]:
     return (
-        words.Variable("failures", _failures(asked, base)),
+        words.Variable("failures", failures(asked, base)),
         words.Variable(
             "text",
             f"!variables.readable ? {_UNREADABLE} : {_ZONE_NAME} + variables.failures.join(' | ')",
@@ -277,18 +175,23 @@ def _pod_policy(rules: Sequence[Rule], shape: Shape) -> list[Manifest]:
     return [policy, *_bindings(name, "namespaceSelector")]
 
 
-_UNCHANGED_SPEC: Final = (
-    "has(object.metadata.deletionTimestamp)"
-    " || (request.operation == 'UPDATE' && object.spec == oldObject.spec{more})"
-)
+# Being deleted is no excuse here: a finalizer keeps such an object, and what it opens, for as
+# long as its author likes. Taking a finalizer off leaves the spec as it is, and so passes.
+_UNCHANGED_SPEC: Final = "request.operation == 'UPDATE' && object.spec == oldObject.spec{more}"
 _SAME_ANNOTATIONS: Final = (
-    " && (has(object.metadata.annotations) ? object.metadata.annotations : {})"
-    " == (has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {})"
+    " && (has(object.metadata.deletionTimestamp)"
+    " || (has(object.metadata.annotations) ? object.metadata.annotations : {})"
+    " == (has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}))"
 )
 
 
 def _object_policy(
-    rules: Sequence[Rule], reads: Reads, kind: Kind, about: str, unchanged: str
+    rules: Sequence[Rule],
+    reads: Reads,
+    kind: Kind,
+    about: str,
+    unchanged: str,
+    subresources: Sequence[str] = (),
 ) -> list[Manifest]:
     asked = questions(rules, reads, [Severity.DENY])
     name = f"phiwarden-{kind.plural}"
@@ -298,6 +201,7 @@ def _object_policy(
         about=about,
         kinds=[kind],
         operations=["CREATE", "UPDATE"],
+        subresources=subresources,
         variables=(
             *words.ZONE,
             words.TRUSTED,
@@ -317,24 +221,47 @@ def _guard_policy(
     about: str,
     kinds: Sequence[Kind],
     object_selector: Manifest,
-    selector: str,
+    selector: str | None,
+    operations: Sequence[str],
+    subresources: Sequence[str],
 ) -> list[Manifest]:
+    """Return a policy that phiwarden itself is exempt from.
+
+    Args:
+        rules: the rulebook.
+        reads: which checks it carries.
+        name: of the policy.
+        about: what it is for.
+        kinds: what it looks at.
+        object_selector: which of these.
+        selector: what tells the enforcement level; None denies at every level.
+        operations: which requests.
+        subresources: further resources that let labels or annotations be written.
+    """
     asked = questions(rules, reads, [Severity.DENY])
     policy = _policy(
         name,
         about=about,
         kinds=kinds,
-        operations=["CREATE", "UPDATE", "DELETE"],
+        operations=operations,
+        subresources=subresources,
         object_selector=object_selector,
         variables=(
             words.TRUSTED,
             words.Variable("clean", f"variables.trusted || ({clean(asked)})"),
-            words.Variable("failures", _failures(asked, "")),
+            words.Variable("failures", failures(asked, "")),
             words.Variable("text", "variables.failures.join(' | ')"),
         ),
         message="the boundary is changed by phiwarden alone (PHI-GRD-001)",
     )
-    return [policy, *_bindings(name, selector)]
+    bindings = (
+        [_binding(name, name, ["Deny"], {})] if selector is None else _bindings(name, selector)
+    )
+    return [policy, *bindings]
+
+
+_NAMESPACE_SUBRESOURCES: Final = ("namespaces/status", "namespaces/finalize")
+"""Writes to these change labels and annotations, too."""
 
 
 def render(rules: Sequence[Rule]) -> list[Manifest]:
@@ -352,6 +279,7 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         SERVICE,
         "Publishes Services of a zone only as far as its exposure allows.",
         _UNCHANGED_SPEC.format(more=_SAME_ANNOTATIONS),
+        ["services/status"],
     )
     manifests += _object_policy(
         rules,
@@ -368,6 +296,19 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         kinds=OWNED,
         object_selector={"matchLabels": {names.MANAGED_BY: names.FIELD_MANAGER}},
         selector="namespaceSelector",
+        operations=["CREATE", "UPDATE", "DELETE"],
+        subresources=["resourcequotas/status"],
+    )
+    manifests += _guard_policy(
+        rules,
+        Reads.QUARANTINED,
+        name="phiwarden-quarantine",
+        about="Keeps pods in the quarantine that phiwarden put them in.",
+        kinds=PODS.kinds,
+        object_selector={"matchExpressions": [{"key": names.QUARANTINE, "operator": "Exists"}]},
+        selector="namespaceSelector",
+        operations=["UPDATE"],
+        subresources=["pods/status"],
     )
     # The binding asks for labels of the Namespace object itself, old or new: a
     # namespaceSelector would look at the new ones alone and be taken off with them.
@@ -379,9 +320,23 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         kinds=[NAMESPACE],
         object_selector={"matchExpressions": [{"key": names.WORKLOAD, "operator": "Exists"}]},
         selector="objectSelector",
+        operations=["UPDATE", "DELETE"],
+        subresources=_NAMESPACE_SUBRESOURCES,
+    )
+    # Before it is a zone a namespace has no level, and a forger would choose the lowest.
+    manifests += _guard_policy(
+        rules,
+        Reads.MARK,
+        name="phiwarden-zones",
+        about="Keeps the marks of a zone off every other Namespace.",
+        kinds=[NAMESPACE],
+        object_selector={},
+        selector=None,
+        operations=["CREATE", "UPDATE"],
+        subresources=_NAMESPACE_SUBRESOURCES,
     )
     for manifest in manifests:
-        manifest["metadata"].setdefault("labels", {})[names.MANAGED_BY] = names.FIELD_MANAGER
+        manifest["metadata"]["labels"] = {names.PART_OF: names.FIELD_MANAGER}
     return manifests
 
 

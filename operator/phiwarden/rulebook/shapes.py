@@ -66,6 +66,9 @@ CRONJOBS: Final = Shape(
 )
 POD_SHAPES: Final = (PODS, TEMPLATES, CRONJOBS)
 
+CONTAINER_LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
+"""Lists of containers in a pod spec; a rule about containers looks at all of them."""
+
 SERVICE: Final = Kind("", "v1", "Service", "services")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
@@ -81,6 +84,14 @@ _BY_KIND: Final = {kind.kind: shape for shape in POD_SHAPES for kind in shape.ki
 def shape_of(kind: str) -> Shape | None:
     """Return the shape of a kind that carries a pod template, else None."""
     return _BY_KIND.get(kind)
+
+
+def container_count(obj: Mapping[str, Any]) -> int:
+    """Return how many containers an object's pod has, in all lists."""
+    shape = shape_of(str(obj.get("kind", "")))
+    template = template_of(shape, obj) if shape is not None else None
+    spec = (template or {}).get("spec") or {}
+    return sum(len(spec.get(name) or ()) for name in CONTAINER_LISTS)
 
 
 def template_of(shape: Shape, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:

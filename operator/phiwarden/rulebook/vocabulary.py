@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from phiwarden.api import names
-from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Exposure
-from phiwarden.rulebook.shapes import PODS, Shape
+from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
+from phiwarden.rulebook.shapes import CONTAINER_LISTS, PODS, Shape
 
 OPERATOR: Final = "@operator@"
 """Stands for the operator's user name until the chart is rendered."""
@@ -45,6 +45,7 @@ def _quoted(values: object) -> str:
 
 _ENUMERATED: Final = {
     names.DATA: DataClass,
+    names.ENVIRONMENT: Environment,
     names.IMPACT: ClinicalImpact,
     names.EXPOSURE: Exposure,
     names.ENFORCEMENT: Enforcement,
@@ -66,9 +67,7 @@ _UNREADABLE: Final = (
 
 _READABLE: Final = (
     f"has({_LABELS}) && has({_NOTES})"
-    + "".join(
-        f" && '{key}' in {_LABELS}" for key in (names.WORKLOAD, names.ZONE, names.ENVIRONMENT)
-    )
+    + "".join(f" && '{key}' in {_LABELS}" for key in (names.WORKLOAD, names.ZONE))
     + "".join(
         f" && '{key}' in {_LABELS} && {_LABELS}['{key}'] in {_quoted(kind)}"
         for key, kind in _ENUMERATED.items()
@@ -117,7 +116,7 @@ _REPLICASETS: Final = (
 # account, and it makes pods from a ReplicaSet's template and nothing else.
 _HELD: Final = Variable(
     "held",
-    "request.operation == 'CREATE' && variables.impact == 'direct-care'"
+    "request.operation == 'CREATE' && variables.readable && variables.impact == 'direct-care'"
     f" && request.userInfo.username in {_quoted(_REPLICASETS)}"
     " && has(object.metadata.ownerReferences)"
     " && object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller"
@@ -129,9 +128,6 @@ _HELD: Final = Variable(
 
 def _list_or_empty(field: str) -> str:
     return f"(has(variables.pod.{field}) ? variables.pod.{field} : [])"
-
-
-CONTAINER_LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
 
 
 def pod_variables(shape: Shape) -> tuple[Variable, ...]:

@@ -1,0 +1,223 @@
+"""Measures what users wait for, on a real control plane with a durable etcd.
+
+The floor of a figure is a bare asynchronous client that writes the same
+objects the same way (server-side apply) to the same API server in the same
+run; client and operator take turns in blocks, since a machine's speed drifts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from typing import Any
+
+from e2e import workloads
+from e2e.bench import bare
+from e2e.bench.figures import Figure, spread, table
+from e2e.conftest import NODE_LABELS
+from e2e.controlplane import Options, acquire
+from e2e.product import Product, install, running
+from e2e.rest import MERGE, Rest, connect
+from e2e.waiting import until
+from e2e.workloads import NAMESPACES, WORKLOADS, bad, clinic, deployment, deployments, image_of
+from phiwarden.cluster.client import Api
+
+BLOCK = 50
+"""Workloads that are written before the other side takes its turn."""
+
+
+def main() -> int:
+    """Run every measurement and print one table; 1 if a goal was missed."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--workloads", type=int, default=300, metavar="N")
+    parser.add_argument("--rounds", type=int, default=30, metavar="N")
+    chosen = parser.parse_args()
+    with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS)) as cluster:
+        product = install(cluster)
+        figures = [
+            *one(product, chosen.rounds),
+            *many(product, chosen.workloads),
+            *rollback(product, chosen.rounds),
+        ]
+    print(table(figures))
+    return 1 if any(figure.reached is False for figure in figures) else 0
+
+
+def one(product: Product, rounds: int) -> list[Figure]:
+    """From `apply` of a declaration with three zones to enforced, one at a time."""
+    rest = connect(product.cluster.kubeconfig)
+    seconds, floor = [], []
+    with running(product):
+        for _ in range(rounds):
+            name = workloads.unique("one")
+            begun = time.perf_counter()
+            assert workloads.apply(rest, clinic(name)).ok
+            until(lambda n=name: _enforced(rest, n), "enforced", every=0.001)
+            seconds.append(time.perf_counter() - begun)
+            plans = bare.zones([clinic(workloads.unique("bare"))])
+            floor.append(asyncio.run(_bare(product, plans)))
+    ratio = statistics.median(a / b for a, b in zip(seconds, floor, strict=True))
+    p50 = statistics.median(seconds)
+    return [
+        Figure(
+            f"declaration with 3 zones, apply to enforced, p50 of {rounds}",
+            spread(seconds),
+            spread(floor),
+            f"{ratio:.2f}",
+            "under 500 ms",
+            p50 < 0.5,
+        )
+    ]
+
+
+def many(product: Product, count: int) -> list[Figure]:
+    """Hundreds of declarations; a restart over them; memory."""
+    rest = connect(product.cluster.kubeconfig)
+    ours, floor = 0.0, 0.0
+    with running(product):
+        for _ in range(0, count, BLOCK):
+            block = [clinic(workloads.unique("many")) for _ in range(BLOCK)]
+            ours += asyncio.run(_declare(rest, block))
+            plans = bare.zones([clinic(workloads.unique("bare")) for _ in range(BLOCK)])
+            floor += asyncio.run(_bare(product, plans))
+    before = _quiet(rest)
+    begun = time.perf_counter()
+    with running(product) as operator:
+        seen = time.perf_counter() - begun
+        quiet = _quiet(rest)
+        written = len(set(before.items()) ^ set(quiet.items()))
+        memory = operator.resident_bytes() / 2**20
+    ratio = ours / floor
+    objects = sum(len(zone.objects) for zone in bare.zones([clinic("x")]))
+    return [
+        Figure(
+            f"{count} declarations of 3 zones ({count * objects} objects), in blocks of {BLOCK}",
+            f"{ours:.1f} s",
+            f"{floor:.1f} s",
+            f"{ratio:.2f}",
+            "at most 1.5 times",
+            ratio <= 1.5,
+        ),
+        Figure(
+            f"restart over {count} declarations ({count * objects * 2} objects in the cluster)",
+            f"{seen:.1f} s to ready, {written} objects written",
+            goal="no write",
+            reached=written == 0,
+        ),
+        Figure(
+            "controller, resident memory there",
+            f"{memory:.0f} MiB",
+            goal="under 250 MiB",
+            reached=memory < 250,
+        ),
+    ]
+
+
+def rollback(product: Product, rounds: int) -> list[Figure]:
+    """From the moment a violation is stored until the Deployment is as it was."""
+    rest = connect(product.cluster.kubeconfig)
+    name = workloads.unique("back")
+    namespace = f"{name}-clinical"
+    with running(product):
+        assert workloads.apply(rest, clinic(name)).ok
+        workloads.wait(rest, name)
+        _let_violations_in(rest, namespace)
+        seconds = [_one_rollback(rest, namespace, number) for number in range(rounds)]
+    p50 = statistics.median(seconds)
+    return [
+        Figure(
+            f"violation stored to rolled back, p50 of {rounds}",
+            spread(seconds),
+            goal="under 1 s",
+            reached=p50 < 1.0,
+        )
+    ]
+
+
+def _one_rollback(rest: Rest, namespace: str, number: int) -> float:
+    app = deployment(f"app-{number}")
+    path = f"{deployments(namespace)}/app-{number}"
+    assert rest.create(deployments(namespace), app).ok
+    until(workloads.available(rest, namespace, f"app-{number}"), "the good revision runs")
+    good = image_of(rest, namespace, f"app-{number}")
+    assert rest.request("PATCH", path, bad(app), content=MERGE).ok
+    begun = time.perf_counter()
+    until(lambda: image_of(rest, namespace, f"app-{number}") == good, "rolled back", every=0.001)
+    return time.perf_counter() - begun
+
+
+def _let_violations_in(rest: Rest, namespace: str) -> None:
+    """Take the refusal away, so that a violation can be stored at all; the operator stays."""
+    root = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    assert rest.delete(f"{root}/phiwarden-templates-enforce").ok
+    worse = bad(deployment("probe"))
+    until(lambda: rest.create(deployments(namespace), worse, dry_run=True).ok, "it is let in")
+
+
+async def _bare(product: Product, plans: list[Any]) -> float:
+    api = await Api.connect(str(product.operator_kubeconfig()))
+    try:
+        return await bare.write(api, plans)
+    finally:
+        await api.close()
+
+
+async def _declare(rest: Rest, block: list[dict[str, Any]]) -> float:
+    """Apply declarations, and return the seconds until the last one is enforced."""
+    begun = time.perf_counter()
+    for workload in block:
+        assert workloads.apply(rest, workload).ok
+    left = {workload["metadata"]["name"] for workload in block}
+
+    def done() -> bool:
+        items = rest.get(WORKLOADS).body["items"]
+        left.difference_update(i["metadata"]["name"] for i in items if _stands(i))
+        return not left
+
+    until(done, "all enforced", within=300, every=0.1)
+    return time.perf_counter() - begun
+
+
+def _enforced(rest: Rest, name: str) -> bool:
+    return _stands(rest.get(f"{WORKLOADS}/{name}").body)
+
+
+def _stands(body: dict[str, Any]) -> bool:
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    good = {c["type"] for c in conditions if c["status"] == "True"}
+    return {"Ready", "BoundaryEnforced"} <= good
+
+
+def _versions(rest: Rest) -> dict[str, str]:
+    paths = (
+        NAMESPACES,
+        WORKLOADS,
+        "/apis/networking.k8s.io/v1/networkpolicies",
+        "/api/v1/serviceaccounts",
+    )
+    return {
+        item["metadata"]["uid"]: item["metadata"]["resourceVersion"]
+        for path in paths
+        for item in rest.get(path).body["items"]
+    }
+
+
+def _quiet(rest: Rest) -> dict[str, str]:
+    """Return all resource versions once they have not changed for two seconds."""
+    last, since = _versions(rest), time.monotonic()
+
+    def still() -> bool:
+        nonlocal last, since
+        now = _versions(rest)
+        if now != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since > 2
+
+    until(still, "nothing is written any more", within=60, every=0.5)
+    return last
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The product at work: a story told on a real API server, every step of it checked."""

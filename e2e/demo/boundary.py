@@ -1,0 +1,222 @@
+"""The declaration, and what follows from it at once: boundary, rollback, care that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any
+
+from e2e import workloads
+from e2e.demo.legacy import FAX, RECORDS, rolled_out
+from e2e.demo.narrator import duration
+from e2e.demo.scene import EXAMPLES, PLATFORM, Scene, first_seen
+from e2e.demo.story import Result
+from e2e.waiting import until
+from phiwarden.api import names
+
+_SECONDS = 20.0
+_KINDS = (
+    ("network policies", "/apis/networking.k8s.io/v1/networkpolicies"),
+    ("service accounts", "/api/v1/serviceaccounts"),
+    ("quota", "/api/v1/resourcequotas"),
+    ("limit range", "/api/v1/limitranges"),
+)
+
+
+def boundary(scene: Scene) -> Result:
+    """Declare the portal, and see how long its boundary takes."""
+    clinical = scene.names.zone("clinical")
+    scene.say(
+        "One PHIWorkload says where patient data of the portal may live and flow. Its zone"
+        f" clinical says `adopt: true`, since namespace {clinical} exists."
+    )
+    portal = scene.file(EXAMPLES / "phiworkload.yaml", _adopting)
+    began, seen = _declare(scene, portal)
+    ready = _elapsed(seen, "ready", began, scene)
+    scene.done(f"{scene.names.portal} is Ready, and its boundary enforced", ready)
+    scene.moments["began"] = began
+    scene.moments |= {name: seen[name] for name in seen if name != "ready"}
+    namespaces = _zones(scene)
+    scene.done(f"{len(namespaces)} namespaces: {', '.join(sorted(namespaces))}")
+    made = {what: _ours(scene, path, namespaces) for what, path in _KINDS}
+    scene.done(
+        "in them "
+        + ", ".join(f"{len(found)} {what}" for what, found in made.items() if found)
+        + "; what no flow declares is refused"
+    )
+    policies = len(made["network policies"])
+    scene.kubectl(
+        PLATFORM,
+        "apply",
+        f"-f={scene.file(EXAMPLES / 'billing.yaml')}",
+        shown="apply -f examples/clinic/billing.yaml",
+    )
+    workloads.wait(scene.admin, scene.names.workloads[1])
+    return Result(f"{len(namespaces)} namespaces, {policies} network policies, all enforced", ready)
+
+
+def _adopting(document: dict[str, Any]) -> None:
+    for zone in document["spec"]["zones"]:
+        if zone["name"] == "clinical":
+            zone["adopt"] = True
+
+
+def _declare(scene: Scene, path: str) -> tuple[float, dict[str, float]]:
+    """Apply the portal and look on meanwhile: when was it there, and when what follows from it."""
+    shown = "apply -f examples/clinic/phiworkload.yaml  # and adopt: true"
+    scene.command(PLATFORM, f"kubectl {shown}")
+    name = scene.names.portal
+    absent = monotonic()
+
+    def exists() -> bool:
+        nonlocal absent
+        asked = monotonic()
+        if scene.admin.get(f"{workloads.WORKLOADS}/{name}").ok:
+            return True
+        absent = asked
+        return False
+
+    with ThreadPoolExecutor(1) as pool:
+        applied = pool.submit(
+            scene.cluster.kubectl, "apply", f"--filename={path}", user=PLATFORM.user
+        )
+        first_seen({"exists": lambda: exists() or applied.done()}, _SECONDS)
+        seen = first_seen(_consequences(scene), _SECONDS)
+        scene.tell.output(applied.result().stdout)
+    return absent, seen
+
+
+def _consequences(scene: Scene) -> Mapping[str, Callable[[], bool]]:
+    """Return the questions whose first yes is a moment of the story."""
+    name, clinical = scene.names.portal, scene.names.zone("clinical")
+
+    def enforced() -> bool:
+        return all(
+            workloads.condition(scene.admin, name, kind).get("status") == "True"
+            for kind in ("Ready", "BoundaryEnforced")
+        )
+
+    def stands() -> bool:
+        body = scene.admin.get(f"{workloads.NAMESPACES}/{clinical}").body
+        return names.ENFORCEMENT in (body["metadata"].get("labels") or {})
+
+    def rolled_back() -> bool:
+        return "@sha256:" in workloads.image_of(scene.admin, clinical, RECORDS)
+
+    def isolated() -> bool:
+        pods = scene.pods(clinical, FAX)
+        return bool(pods) and all(names.QUARANTINE in pod["metadata"]["labels"] for pod in pods)
+
+    return {"stands": stands, "rolled back": rolled_back, "isolated": isolated, "ready": enforced}
+
+
+def _elapsed(seen: Mapping[str, float], what: str, began: float, scene: Scene) -> float:
+    if what not in seen:
+        raise AssertionError("\n".join([f"not {what} within {_SECONDS:g} s", *_unmet(scene)]))
+    return seen[what] - began
+
+
+def _unmet(scene: Scene) -> list[str]:
+    """Return the conditions that do not hold, as the status tells them."""
+    conditions = workloads.status(scene.admin, scene.names.portal).get("conditions") or ()
+    return [
+        f"{each['type']} is {each['status']}, {each['reason']}: {each['message']}"
+        for each in conditions
+        if each["status"] != "True"
+    ]
+
+
+def _zones(scene: Scene) -> set[str]:
+    selector = f"{names.WORKLOAD}={scene.names.portal}"
+    items = scene.admin.get(workloads.NAMESPACES, labelSelector=selector).body["items"]
+    return {item["metadata"]["name"] for item in items}
+
+
+def _ours(scene: Scene, path: str, namespaces: set[str]) -> list[Any]:
+    selector = f"{names.MANAGED_BY}={names.FIELD_MANAGER}"
+    items = scene.admin.get(path, labelSelector=selector).body["items"]
+    return [item for item in items if item["metadata"]["namespace"] in namespaces]
+
+
+def rollback(scene: Scene) -> Result:
+    """See the old violation back at the revision that was compliant."""
+    clinical, name = scene.names.zone("clinical"), scene.names.portal
+    seconds = _elapsed(scene.moments, "rolled back", scene.moments["stands"], scene)
+    told = until(
+        lambda: _remediation(scene, RECORDS, "RolledBack"),
+        f"the status of {name} tells of the rollback",
+    )
+    before, after = told["fromRevision"], told["toRevision"]
+    if (before, after) != (2, 1):
+        raise AssertionError(f"rolled back from revision {before} to {after}, not from 2 to 1")
+    rules = ", ".join(told["rules"])
+    scene.done(
+        f"{RECORDS} went back from revision {before} to revision {after},"
+        f" {duration(seconds)} after the boundary stood"
+    )
+    scene.say(f"It broke {rules}. {told.get('changedBy', 'Nobody known')} had written it.")
+    event = until(
+        lambda: _event(scene, clinical, RECORDS, "RolledBack"), "an Event tells of the rollback"
+    )
+    scene.say("The Event on the Deployment, for the team:")
+    scene.tell.quote(f"{event['type']} {event['reason']}: {event['message']}")
+    rolled_out(scene, RECORDS)
+    if scene.simulated:
+        scene.done("its pods are Ready again, replaced by an ordinary rollout")
+    return Result(f"{RECORDS}: revision {before} -> {after}; {rules}", seconds)
+
+
+def care(scene: Scene) -> Result:
+    """See direct care without a compliant revision kept running, and isolated."""
+    clinical, name = scene.names.zone("clinical"), scene.names.portal
+    scene.say(
+        f"No revision of {FAX} keeps the rules, and care depends on it: it is never stopped"
+        " automatically."
+    )
+    seconds = _elapsed(scene.moments, "isolated", scene.moments["began"], scene)
+    body = scene.deployment(clinical, FAX)
+    if body["metadata"]["generation"] != 1:
+        raise AssertionError(f"{FAX} was changed: {body['metadata']}")
+    pods = scene.pods(clinical, FAX)
+    scene.done(
+        f"{FAX} is as it was, all {len(pods)} pods, isolated after {duration(seconds)}: only"
+        " flows for treatment are left to them"
+    )
+    until(
+        lambda: (
+            f"Deployment/{FAX}"
+            in (workloads.zone_status(scene.admin, name, "clinical").get("quarantined") or ())
+        ),
+        f"the status of {name} lists {FAX}",
+    )
+    until(lambda: _event(scene, clinical, FAX, "Held"), f"an Event tells that {FAX} is held")
+    scene.done("the status lists it as quarantined, and an Event tells its team why")
+    lost = pods[0]["metadata"]["name"]
+    scene.say(f"A node fails and takes pod {lost} along:")
+    scene.masters().delete(f"{workloads.NAMESPACES}/{clinical}/pods/{lost}")
+    rolled_out(scene, FAX)
+
+    def replaced() -> bool:
+        now = scene.pods(clinical, FAX)
+        kept = [p for p in now if p["metadata"]["name"] != lost]
+        return len(kept) == len(now) == len(pods) and all(
+            names.QUARANTINE in pod["metadata"]["labels"] for pod in kept
+        )
+
+    until(replaced, f"another pod of {FAX} took its place, isolated as well")
+    scene.done("another pod took its place, although it breaks rules; it is isolated as well")
+    return Result(f"{FAX}: kept running, isolated, listed in the status", seconds)
+
+
+def _remediation(scene: Scene, name: str, action: str) -> dict[str, Any] | None:
+    listed = workloads.status(scene.admin, scene.names.portal).get("remediations") or ()
+    return next((r for r in listed if r["name"] == name and r["action"] == action), None)
+
+
+def _event(scene: Scene, namespace: str, name: str, reason: str) -> dict[str, Any] | None:
+    selector = f"involvedObject.name={name},reason={reason}"
+    items = scene.admin.get(
+        f"{workloads.NAMESPACES}/{namespace}/events", fieldSelector=selector
+    ).body["items"]
+    return items[0] if items else None

@@ -1,0 +1,251 @@
+"""What was there before its boundary, or slipped in, is put back; care is never stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from e2e import workloads
+from e2e.product import Operator, Product, running
+from e2e.rest import MERGE, Rest, connect
+from e2e.waiting import until
+from e2e.workloads import (
+    NAMESPACES,
+    WORKLOADS,
+    available,
+    bad,
+    clinic,
+    deployment,
+    deployments,
+    image_of,
+    status,
+    unique,
+    wait,
+    zone_status,
+)
+from phiwarden.rulebook.examples import DIGEST
+
+
+@pytest.fixture(scope="module")
+def operator(product: Product) -> Iterator[Operator]:
+    with running(product) as started:
+        yield started
+
+
+@pytest.fixture
+def developer(product: Product) -> Rest:
+    return connect(product.cluster.kubeconfig_for("platform-engineer"))
+
+
+@pytest.fixture
+def name(operator: Operator, admin: Rest) -> Iterator[str]:
+    chosen = unique("legacy")
+    assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
+    account = {"metadata": {"name": "app"}}
+    assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
+    yield chosen
+    admin.delete(f"{WORKLOADS}/{chosen}")
+
+
+def roll_out(admin: Rest, namespace: str, *revisions: dict[str, Any]) -> None:
+    """Have the real deployment controller go through revisions of a Deployment."""
+    name = revisions[0]["metadata"]["name"]
+    for number, revision in enumerate(revisions):
+        if number == 0:
+            assert admin.create(deployments(namespace), revision).ok
+        else:
+            path = f"{deployments(namespace)}/{name}"
+            assert admin.request("PATCH", path, revision, content=MERGE).ok
+        until(available(admin, namespace, name), f"revision {number + 1} of {name} rolled out")
+
+
+def adopt(admin: Rest, name: str, **spec: Any) -> None:
+    """Declare the namespace of that name as the only zone of a workload of that name."""
+    registries = {"registries": ["registry.hospital.example/portal"]}
+    zone = workloads.zone("app", namespace=name, adopt=True, data="phi", images=registries)
+    answer = workloads.apply(
+        admin, clinic(name, zones=[zone], **{"flows": [], "externals": [], **spec})
+    )
+    assert answer.ok, answer.message
+
+
+def events_of(admin: Rest, namespace: str, name: str) -> list[dict[str, Any]]:
+    items = admin.get(f"{NAMESPACES}/{namespace}/events").body["items"]
+    return [
+        event
+        for event in items
+        if event["involvedObject"]["name"] == name and event["source"]["component"] == "phiwarden"
+    ]
+
+
+def quarantine_of(admin: Rest, namespace: str, app: str) -> set[str | None]:
+    pods = admin.get(f"{NAMESPACES}/{namespace}/pods", labelSelector=f"app={app}").body["items"]
+    return {pod["metadata"]["labels"].get("phiwarden.dev/quarantine") for pod in pods}
+
+
+def test_an_old_violation_goes_back_to_its_newest_compliant_revision(
+    admin: Rest, operator: Operator, name: str
+) -> None:
+    older = deployment("api", replicas=2)
+    newer = deployment("api", replicas=2, env=[{"name": "RELEASE", "value": "2"}])
+    roll_out(admin, name, older, newer, bad(newer, "3.0"), bad(newer, "4.0"))
+    adopt(admin, name)
+    until(
+        lambda: image_of(admin, name, "api").endswith(DIGEST), "the template is the good one again"
+    )
+    body = admin.get(f"{deployments(name)}/api").body
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "RELEASE", "value": "2"}]
+    assert "pod-template-hash" not in body["spec"]["template"]["metadata"]["labels"]
+    assert body["spec"]["replicas"] == 2
+    until(available(admin, name, "api"), "the good revision runs")
+
+    wait(admin, name, "Compliant")
+    (event,) = until(lambda: events_of(admin, name, "api"), "an Event tells the team")
+    assert (event["type"], event["reason"]) == ("Warning", "RolledBack")
+    assert "PHI-IMG-001" in event["message"]
+    assert "revision 2" in event["message"]
+
+    (entry,) = status(admin, name)["remediations"]
+    assert (entry["action"], entry["fromRevision"], entry["toRevision"]) == ("RolledBack", 4, 2)
+    assert entry["rules"] == ["PHI-IMG-001"]
+    records = [r for r in operator.records() if r["event"] == "decision" and r["workload"] == name]
+    assert len(records) == 1
+    assert records[0]["actor"] == "phiwarden"
+    assert records[0]["action"] == "RolledBack"
+    assert (records[0]["namespace"], records[0]["name"]) == (name, "api")
+    assert records[0]["changed_by"]
+    assert records[0]["time"]
+    assert "revision 2" in records[0]["why"]
+
+
+def test_what_was_let_in_while_enforcement_was_off_is_put_back(admin: Rest, name: str) -> None:
+    adopt(admin, name, enforcement="observe")
+    wait(admin, name)
+    good = deployment("api")
+    roll_out(admin, name, good, bad(good))
+    wait(admin, name, "Compliant", "False")
+    (violation,) = zone_status(admin, name, "app")["violations"]
+    assert violation["rules"] == ["PHI-IMG-001"]
+    assert image_of(admin, name, "api").endswith(":1.0")
+    assert workloads.change(admin, name, enforcement="enforce").ok
+    until(lambda: image_of(admin, name, "api").endswith(DIGEST), "it was put back")
+    wait(admin, name, "Compliant")
+
+
+def test_direct_care_without_a_way_back_keeps_running_apart(
+    admin: Rest, developer: Rest, name: str
+) -> None:
+    only = bad(deployment("api", replicas=2))
+    roll_out(admin, name, only)
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "its pods are apart")
+    body = admin.get(f"{deployments(name)}/api").body
+    assert body["spec"]["replicas"] == 2
+    assert image_of(admin, name, "api").endswith(":1.0")
+    until(available(admin, name, "api"), "both replicas run")
+    zone = until(
+        lambda: [z for z in status(admin, name)["zones"] if z.get("quarantined")],
+        "the status names it",
+    )[0]
+    assert zone["quarantined"] == ["Deployment/api"]
+    assert status(admin, name)["quarantined"] == 1
+    (event,) = until(lambda: events_of(admin, name, "api"), "an Event tells the team")
+    assert event["reason"] == "Held"
+
+    # A pod that is lost is replaced, though its template breaks the rules ...
+    pods = admin.get(f"{NAMESPACES}/{name}/pods").body["items"]
+    lost = pods[0]["metadata"]["name"]
+    assert admin.delete(f"{NAMESPACES}/{name}/pods/{lost}").ok
+    until(
+        lambda: (
+            admin.get(f"{NAMESPACES}/{name}/pods/{lost}").code == 404
+            and available(admin, name, "api")()
+        ),
+        "the lost pod was replaced",
+    )
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "the new pod is apart too")
+    # ... and nobody else gets one in.
+    template = body["spec"]["template"]
+    forged = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "forged",
+            "labels": template["metadata"]["labels"],
+            "ownerReferences": pods[1]["metadata"]["ownerReferences"],
+        },
+        "spec": template["spec"],
+    }
+    answer = developer.create(f"{NAMESPACES}/{name}/pods", forged)
+    assert answer.code == 403
+    assert "PHI-IMG-001" in answer.message
+
+
+def test_a_quarantine_ends_when_the_team_mends_the_cause(admin: Rest, name: str) -> None:
+    roll_out(admin, name, bad(deployment("api")))
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "its pods are apart")
+    path = f"{deployments(name)}/api"
+    assert admin.request("PATCH", path, deployment("api"), content=MERGE).ok
+    until(available(admin, name, "api"), "the mended revision runs")
+    until(lambda: quarantine_of(admin, name, "api") == {None}, "no pod is apart")
+    wait(admin, name, "Compliant")
+    until(lambda: status(admin, name)["quarantined"] == 0, "the status says so")
+    namespace = admin.get(f"{NAMESPACES}/{name}").body["metadata"]
+    assert namespace["annotations"]["boundary.phiwarden.dev/held"] == ""
+    assert namespace["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_care_support_without_a_way_back_is_cut_off_and_not_stopped(admin: Rest, name: str) -> None:
+    roll_out(admin, name, bad(deployment("lab", replicas=2)))
+    adopt(admin, name, clinicalImpact="care-support")
+    until(lambda: quarantine_of(admin, name, "lab") == {"full"}, "its pods are cut off")
+    assert admin.get(f"{deployments(name)}/lab").body["spec"]["replicas"] == 2
+    (event,) = until(lambda: events_of(admin, name, "lab"), "an Event tells the team")
+    assert event["reason"] == "Isolated"
+
+
+def test_an_administrative_workload_without_a_way_back_is_stopped(admin: Rest, name: str) -> None:
+    roll_out(admin, name, bad(deployment("report", replicas=3)))
+    adopt(admin, name, clinicalImpact="administrative")
+    path = f"{deployments(name)}/report"
+    until(lambda: admin.get(path).body["spec"]["replicas"] == 0, "it is scaled to zero")
+    wait(admin, name, "Compliant", "False")
+    until(lambda: status(admin, name)["quarantined"] == 1, "the status counts it")
+    (event,) = until(lambda: events_of(admin, name, "report"), "an Event tells the team")
+    assert event["reason"] == "ScaledToZero"
+
+
+def test_a_paused_rollout_is_left_alone_and_reported(admin: Rest, name: str) -> None:
+    good = deployment("api")
+    roll_out(admin, name, good, bad(good))
+    path = f"{deployments(name)}/api"
+    assert admin.request("PATCH", path, {"spec": {"paused": True}}, content=MERGE).ok
+    adopt(admin, name)
+    wait(admin, name, "Compliant", "False")
+    (event,) = until(lambda: events_of(admin, name, "api"), "an Event says that it was left")
+    assert event["reason"] == "LeftAlone"
+    assert image_of(admin, name, "api").endswith(":1.0")
+
+
+def test_a_violation_is_told_once_and_not_again_after_a_restart(
+    admin: Rest, product: Product, operator: Operator, name: str
+) -> None:
+    roll_out(admin, name, bad(deployment("api")))
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: len(status(admin, name).get("remediations", ())) == 1, "it was told")
+    until(lambda: len(events_of(admin, name, "api")) == 1, "an Event was written")
+    before = status(admin, name)
+    operator.kill()
+    with running(product) as second:
+        # Something that can only follow a full look at everything: the other's new zone.
+        later = unique("later")
+        assert workloads.apply(admin, clinic(later)).ok
+        wait(admin, later)
+        assert status(admin, name) == before
+        assert len(events_of(admin, name, "api")) == 1
+        assert [r for r in second.records() if r.get("workload") == name] == []
+        admin.delete(f"{WORKLOADS}/{later}")

@@ -1,0 +1,200 @@
+"""PHIWorkloads and applications that the stories are told with."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from e2e.rest import APPLY, MERGE, Answer, Rest
+from e2e.waiting import until
+from phiwarden.rulebook.examples import DIGEST
+
+WORKLOADS = "/apis/phiwarden.dev/v1alpha1/phiworkloads"
+NAMESPACES = "/api/v1/namespaces"
+Object = dict[str, Any]
+
+
+def unique(name: str) -> str:
+    """Return a name that no other test uses."""
+    return f"{name}-{uuid.uuid4().hex[:6]}"
+
+
+def clinic(name: str, **spec: Any) -> Object:
+    """Return a PHIWorkload with three zones, two flows between them and one external.
+
+    Args:
+        name: its name; namespaces are named after it.
+        spec: fields of the spec to put in place of the usual ones.
+    """
+    registry = "registry.hospital.example/portal"
+    usual = {
+        "owner": {"team": "digital-health", "contact": "digital-health@hospital.example"},
+        "environment": "production",
+        "clinicalImpact": "direct-care",
+        "residency": {"regions": ["us-east-1", "us-west-2"]},
+        "zones": [
+            zone("edge", data="none", exposure="public", images={"registries": [registry]}),
+            zone("clinical", data="phi", images={"registries": [registry]}),
+            zone("analytics", data="deidentified", images={"registries": [registry]}),
+        ],
+        "flows": [
+            flow({"zone": "edge"}, {"zone": "clinical"}, 8443),
+            flow({"zone": "clinical"}, {"external": "epic-fhir"}, 443),
+            flow(
+                {"zone": "clinical"},
+                {"zone": "analytics"},
+                5432,
+                purpose="operations",
+                deidentifiedBy="deid-gateway",
+            ),
+        ],
+        "externals": [external("epic-fhir", "2199-12-31")],
+    }
+    return {
+        "apiVersion": "phiwarden.dev/v1alpha1",
+        "kind": "PHIWorkload",
+        "metadata": {"name": name},
+        "spec": {**usual, **spec},
+    }
+
+
+def zone(name: str, **fields: Any) -> Object:
+    """Return a zone with one service account, `app`."""
+    return {"name": name, "data": "none", "serviceAccounts": [{"name": "app"}], **fields}
+
+
+def flow(source: Object, destination: Object, port: int, **fields: Any) -> Object:
+    """Return a flow for treatment on one TCP port."""
+    ends = {"from": source, "to": destination}
+    return {**ends, "ports": [{"port": port}], "purpose": "treatment", **fields}
+
+
+def external(name: str, expires: str, **fields: Any) -> Object:
+    """Return an external EHR under a BAA that is in force until the given day."""
+    agreement = {
+        "type": "BAA",
+        "counterparty": "Epic",
+        "reference": "BAA-2026-014",
+        "expires": expires,
+    }
+    cidrs = ["203.0.113.0/24"]
+    return {
+        "name": name,
+        "kind": "ehr",
+        "cidrs": cidrs,
+        "region": "us-east-1",
+        "agreement": agreement,
+        **fields,
+    }
+
+
+def apply(rest: Rest, workload: Object) -> Answer:
+    """Apply a PHIWorkload as kubectl's server-side apply does."""
+    path = f"{WORKLOADS}/{workload['metadata']['name']}"
+    return rest.request("PATCH", path, workload, content=APPLY, fieldManager="e2e", force="true")
+
+
+def change(rest: Rest, name: str, **spec: Any) -> Answer:
+    """Change fields of a PHIWorkload's spec."""
+    return rest.request("PATCH", f"{WORKLOADS}/{name}", {"spec": spec}, content=MERGE)
+
+
+def status(rest: Rest, name: str) -> Object:
+    """Return the status of a PHIWorkload, empty if nothing was said yet."""
+    found: Object = rest.get(f"{WORKLOADS}/{name}").body.get("status") or {}
+    return found
+
+
+def condition(rest: Rest, name: str, kind: str) -> Object:
+    """Return a condition that speaks of the current generation, else an empty one."""
+    body = rest.get(f"{WORKLOADS}/{name}").body
+    for entry in (body.get("status") or {}).get("conditions") or ():
+        current = entry.get("observedGeneration") == body["metadata"]["generation"]
+        if entry["type"] == kind and current:
+            found: Object = entry
+            return found
+    return {}
+
+
+def wait(
+    rest: Rest, name: str, kind: str = "Ready", value: str = "True", reason: str = ""
+) -> Object:
+    """Wait until a condition of the current generation has a value, and a reason if one is named."""
+
+    def there() -> Object | None:
+        entry = condition(rest, name, kind)
+        told = entry.get("status") == value and (not reason or entry["reason"] == reason)
+        return entry if told else None
+
+    return until(there, f"{name}: {kind} is {value} {reason}; {status(rest, name)}")
+
+
+def zone_status(rest: Rest, name: str, zone_name: str) -> Object:
+    """Return what the status says of one zone."""
+    found = [z for z in status(rest, name).get("zones", ()) if z["name"] == zone_name]
+    return found[0] if found else {}
+
+
+def deployment(name: str, *, replicas: int = 1, **container: Any) -> Object:
+    """Return a compliant Deployment; fields of its container can be put in place of the good ones."""
+    good = {
+        "name": "app",
+        "image": f"registry.hospital.example/portal/{name}@{DIGEST}",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    labels = {"app": name}
+    pod = {
+        "serviceAccountName": "app",
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "nodeSelector": {"topology.kubernetes.io/region": "us-east-1"},
+        "containers": [{**good, **container}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
+def bad(good: Object, tag: str = "1.0") -> Object:
+    """Return a Deployment whose image is named by a tag."""
+    worse = copy.deepcopy(good)
+    (container,) = worse["spec"]["template"]["spec"]["containers"]
+    container["image"] = container["image"].split("@")[0] + f":{tag}"
+    return worse
+
+
+def deployments(namespace: str) -> str:
+    """Return the path of a namespace's Deployments."""
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments"
+
+
+def image_of(rest: Rest, namespace: str, name: str) -> str:
+    """Return the image that a Deployment names now."""
+    template = rest.get(f"{deployments(namespace)}/{name}").body["spec"]["template"]
+    image: str = template["spec"]["containers"][0]["image"]
+    return image
+
+
+def available(rest: Rest, namespace: str, name: str) -> Callable[[], bool]:
+    """Return a question: has the newest template of a Deployment rolled out?"""
+
+    def ask() -> bool:
+        body = rest.get(f"{deployments(namespace)}/{name}").body
+        seen = body.get("status", {})
+        wanted = body["spec"]["replicas"]
+        return bool(
+            seen.get("observedGeneration") == body["metadata"]["generation"]
+            and seen.get("updatedReplicas", 0) == wanted
+            and seen.get("availableReplicas", 0) == wanted
+            and seen.get("replicas", 0) == wanted
+        )
+
+    return ask

@@ -1,0 +1,139 @@
+"""Writes what differs, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from phiwarden.boundary.model import BoundaryPlan, Desired, ZonePlan
+from phiwarden.boundary.project import digest
+from phiwarden.cluster import resources
+from phiwarden.cluster.client import Api, ClusterError, Refused
+from phiwarden.controller.observe import namespace_of
+from phiwarden.controller.state import State
+from phiwarden.rulebook import shapes
+
+log = structlog.get_logger(__name__)
+
+
+class Overtaken(ClusterError):
+    """Somebody else made a namespace at the same moment."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(f"namespace {namespace} was made by somebody else at the same moment")
+
+
+@dataclass
+class Applier:
+    """Brings the objects of a plan into the cluster.
+
+    What was written is noted at once, and not when the watch tells of it: a
+    look in between must not take the old state for the current one.
+    """
+
+    api: Api
+    state: State
+
+    async def apply(self, plan: BoundaryPlan) -> dict[str, str]:
+        """Write what differs; return what the API server refused, by zone.
+
+        Raises:
+            ClusterError: the API server did not answer, or a namespace was taken.
+        """
+        results = await asyncio.gather(*(self._zone(zone) for zone in plan.zones))
+        return {
+            zone.zone: problem
+            for zone, problem in zip(plan.zones, results, strict=True)
+            if problem is not None
+        }
+
+    async def _zone(self, zone: ZonePlan) -> str | None:
+        namespace = zone.namespace.name
+        changed: list[str] = []
+        try:
+            if self._differs(zone.namespace):
+                await self.write_namespace(zone.namespace)
+                changed.append(f"Namespace/{namespace}")
+            # What is allowed stands before everything else is denied: a zone that
+            # runs already must not lose its declared flows for a moment.
+            changed += await self._write_all((*zone.allows, *zone.others))
+            if zone.default_deny is not None:
+                changed += await self._write_all((zone.default_deny,))
+            removed = await self._remove_surplus(zone)
+        except Refused as refused:
+            log.warning("zone.refused", namespace=namespace, code=refused.code)
+            return f"{refused.code} {refused.reason}: {refused.message}"
+        if changed or removed:
+            log.info("zone.written", namespace=namespace, applied=changed, removed=removed)
+        return None
+
+    def _differs(self, desired: Desired) -> bool:
+        if desired.namespace is None:
+            seen = self.state.namespaces.get(desired.name)
+            return seen is None or seen.digest != digest(desired.body)
+        known = self.state.owned.get(desired.namespace, {})
+        return known.get((desired.kind, desired.name)) != digest(desired.body)
+
+    async def _write_all(self, objects: Iterable[Desired]) -> list[str]:
+        """Write those that differ, all at once; return them as `Kind/name`."""
+        differing = [desired for desired in objects if self._differs(desired)]
+        await asyncio.gather(*(self._write(desired) for desired in differing))
+        return [f"{desired.kind}/{desired.name}" for desired in differing]
+
+    async def write_namespace(self, desired: Desired) -> None:
+        """Apply a Namespace; one that somebody else made a moment ago is given back.
+
+        Raises:
+            Overtaken: it was given back; the next look finds it as it is.
+        """
+        expected = desired.name in self.state.namespaces
+        stored, created = await self.api.apply_or_create(shapes.NAMESPACE, desired.body)
+        if not created and not expected:
+            # Server-side apply knows no "only if it is not there". An apply of
+            # nothing takes back every mark that was just set.
+            bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": desired.name}}
+            await self.api.apply(shapes.NAMESPACE, bare)
+            raise Overtaken(desired.name)
+        self.state.namespaces[desired.name] = namespace_of(stored)
+
+    async def _write(self, desired: Desired) -> None:
+        kind = resources.kind_of(desired.kind)
+        stored = await self.api.apply(kind, desired.body)
+        if digest(stored) != digest(desired.body):
+            # Server-side apply leaves what others added to a map of ours, such as one
+            # more entry of a quota. The object is ours as a whole: it is replaced.
+            whole = {**desired.body, "metadata": _kept(stored, desired)}
+            stored = await self.api.replace(kind, whole)
+        assert desired.namespace is not None  # namespaces have a way of their own
+        known = self.state.owned.setdefault(desired.namespace, {})
+        known[desired.kind, desired.name] = digest(stored)
+
+    async def _remove_surplus(self, zone: ZonePlan) -> list[str]:
+        """Delete our objects in a zone that are no longer asked for; return them as `Kind/name`."""
+        wanted = {(desired.kind, desired.name) for desired in (*zone.policies, *zone.others)}
+        surplus = set(self.state.owned.get(zone.namespace.name, {})) - wanted
+        await asyncio.gather(
+            *(
+                self.api.delete(resources.kind_of(kind), zone.namespace.name, name)
+                for kind, name in surplus
+            )
+        )
+        return [f"{kind}/{name}" for kind, name in sorted(surplus)]
+
+
+def _kept(stored: Mapping[str, Any], desired: Desired) -> dict[str, Any]:
+    """Return the metadata with which an object of ours is replaced: others' marks stay."""
+    metadata = stored["metadata"]
+    labels = {**(metadata.get("labels") or {}), **desired.body["metadata"]["labels"]}
+    kept = {key: metadata[key] for key in ("annotations", "ownerReferences") if key in metadata}
+    return {
+        **kept,
+        "name": desired.name,
+        "namespace": desired.namespace,
+        "resourceVersion": metadata["resourceVersion"],
+        "labels": labels,
+    }

@@ -1,0 +1,59 @@
+"""CEL in Python as the API server speaks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+import cel
+from cel import stdlib
+
+from phiwarden.rulebook.model import RulebookError
+
+
+def program(expression: str, owner: str) -> cel.Program:
+    """Compile an expression.
+
+    Args:
+        expression: portable CEL.
+        owner: whose it is, for the message.
+
+    Raises:
+        RulebookError: it does not compile.
+    """
+    try:
+        # The library's own `matches` compiles its pattern at each call, and cannot be replaced.
+        return cel.compile(expression.replace(".matches(", f".{_MATCHES}("))
+    except ValueError as error:
+        raise RulebookError(f"{owner}: {error}") from error
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    # RE2's `$` is the end of the text; Python's also matches before a last line break.
+    return re.compile(_DOLLAR.sub(lambda match: match[1] or r"\Z", pattern))
+
+
+# An escaped character or a class, which stay as they are, or else the sign itself.
+_DOLLAR: Final = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$")
+
+# Python takes these for an `i` where case does not matter; RE2 does not.
+_DOTTED: Final = str.maketrans("\u0130\u0131", "\u00f8\u00f8")
+
+
+def _matches(text: str, pattern: str) -> bool:
+    if not text.isascii() and pattern.startswith("(?i)"):
+        text = text.translate(_DOTTED)
+    return _pattern(pattern).search(text) is not None
+
+
+_MATCHES: Final = "isMatchedBy"
+
+FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    _MATCHES: _matches,
+    "join": stdlib.join,
+    "split": stdlib.split,
+}
+"""Functions of a context beyond the library's own."""
