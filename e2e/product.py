@@ -14,10 +14,15 @@ from typing import Any
 
 import yaml
 
+from e2e import zones
 from e2e.controlplane import ControlPlane, processes
 from e2e.controlplane.options import PLATFORM_ENGINEER
-from e2e.rest import Rest, connect
+from e2e.rest import Answer, Rest, connect
 from e2e.waiting import until
+from phiwarden.api import names
+from phiwarden.cluster.resources import collection
+from phiwarden.rulebook import examples, shapes
+from phiwarden.rulebook.model import Example
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "phiwarden"
@@ -57,25 +62,57 @@ def install(cluster: ControlPlane, values: Mapping[str, Any] | None = None) -> P
     )
     (container,) = yaml.safe_load(rendered.stdout)["spec"]["template"]["spec"]["containers"]
     settings = {entry["name"]: entry["value"] for entry in container["env"]}
-    _wait_for_policies(connect(cluster.kubeconfig_for(PLATFORM_ENGINEER)))
+    engineer = connect(cluster.kubeconfig_for(PLATFORM_ENGINEER))
+    _wait_for_policies(connect(cluster.kubeconfig), engineer)
     return Product(cluster, settings)
 
 
-def _wait_for_policies(rest: Rest) -> None:
-    """Wait until the API server itself enforces: it compiles new policies within a second or so."""
-    forged = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": f"probe-{uuid.uuid4().hex[:8]}",
-            "labels": {"phiwarden.dev/workload": "probe", "phiwarden.dev/enforcement": "enforce"},
-        },
-    }
-    until(lambda: _refused_by_guard(rest, forged), "the API server enforces the guard", within=30)
+def _wait_for_policies(admin: Rest, engineer: Rest) -> None:
+    """Wait until the API server enforces every policy: it compiles new ones one after the other."""
+    with zones.zone(admin, zones.unique(examples.ZONE)) as namespace:
+        for kind, obj in _one_offence_for_each_policy():
+            path = collection(kind, namespace)
+            until(
+                lambda path=path, obj=obj: _refused(engineer.create(path, obj, dry_run=True)),
+                f"{kind.kind} is held to the rules",
+                within=60,
+            )
+        forged = {"metadata": {"name": "probe", "labels": {"phiwarden.dev/workload": "probe"}}}
+        until(
+            lambda: _refused(engineer.create(zones.CORE, forged, dry_run=True)),
+            "a zone cannot be forged",
+            within=60,
+        )
+        until(
+            lambda: _refused(engineer.request("DELETE", f"{zones.CORE}/{namespace}", dryRun="All")),
+            "a zone cannot be deleted",
+            within=60,
+        )
+        own = {"metadata": {"name": "probe", "labels": {names.MANAGED_BY: names.FIELD_MANAGER}}}
+        until(
+            lambda: (
+                "phiwarden-owned"
+                in engineer.create(
+                    collection(shapes.LIMIT_RANGE, namespace), own, dry_run=True
+                ).message
+            ),
+            "an object of the boundary cannot be forged",
+            within=60,
+        )
 
 
-def _refused_by_guard(rest: Rest, forged: Mapping[str, Any]) -> bool:
-    return "PHI-GRD-001" in rest.create("/api/v1/namespaces", forged, dry_run=True).message
+def _one_offence_for_each_policy() -> Iterator[tuple[shapes.Kind, dict[str, Any]]]:
+    offence = examples.pod_template(Example(container={"image": "nginx"}))
+    for shape in shapes.POD_SHAPES:
+        yield shape.kinds[0], examples.manifest(shape.kinds[0], offence)
+    metadata = {"name": "probe"}
+    service = {"type": "NodePort", "ports": [{"port": 80}]}
+    yield shapes.SERVICE, {"metadata": metadata, "spec": service}
+    yield shapes.NETWORK_POLICY, {"metadata": metadata, "spec": {"podSelector": {}}}
+
+
+def _refused(answer: Answer) -> bool:
+    return answer.code == 403 and "phiwarden-" in answer.message
 
 
 class Operator:

@@ -173,7 +173,9 @@ def test_the_largest_object_that_the_api_server_takes_is_judged_in_time(
 
 def test_a_thousand_failures_do_not_hide_which_rule_was_broken(zone: str, engineer: Rest) -> None:
     answer = ask(engineer, zone, REFUSED["a thousand bad containers"]())
-    assert "PHI-IMG-002 spec.containers[c0].image" in answer.message
+    head, _, _ = answer.message.partition(" refuses this: ")
+    assert "broken: PHI-IMG-001, PHI-IMG-002" in head
+    assert "PHI-IMG-001 spec.containers[c0].image" in answer.message
     assert answer.message.endswith(" ...")
 
 

@@ -131,7 +131,8 @@ def _binding(name: str, policy: str, actions: Sequence[str], selectors: Manifest
 _ZONE_NAME: Final = (
     f"'zone ' + namespaceObject.metadata.labels['{names.ZONE}']"
     f" + ' of ' + namespaceObject.metadata.labels['{names.WORKLOAD}']"
-    " + ' (data ' + variables.data + ', ' + variables.impact + ') refuses this: '"
+    " + ' (data ' + variables.data + ', ' + variables.impact + '; broken: '"
+    " + variables.broken.join(', ') + ') refuses this: '"
 )
 
 _UNREADABLE: Final = (
@@ -147,8 +148,15 @@ _STATIC: Final = (
 
 
 def _zone_texts(asked: Sequence[Question], base: str) -> tuple[words.Variable, ...]:
+    """Return the answer: which rules are broken, all of them, and then where, as far as it fits."""
+    rules = sorted({question.rule.id for question in asked})
+    listed = "[" + ", ".join(f"'{rule}'" for rule in rules) + "]"
     return (
         words.Variable("failures", failures(asked, base)),
+        words.Variable(
+            "broken",
+            f"{listed}.filter(rule, variables.failures.exists(line, line.startsWith(rule + ' ')))",
+        ),
         words.Variable(
             "text",
             f"!variables.readable ? {_UNREADABLE} : {_ZONE_NAME} + variables.failures.join(' | ')",
