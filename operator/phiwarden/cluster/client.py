@@ -15,6 +15,7 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
+from phiwarden import __version__
 from phiwarden.api import names
 from phiwarden.cluster.resources import collection, item
 from phiwarden.rulebook.shapes import Kind
@@ -86,7 +87,9 @@ class Api:
             config.load_incluster_config(client_configuration=configuration)
         except config.ConfigException:
             await config.load_kube_config(kubeconfig, client_configuration=configuration)
-        return cls(ApiClient(configuration))
+        client = ApiClient(configuration)
+        client.user_agent = f"{names.FIELD_MANAGER}/{__version__}"
+        return cls(client)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -55,7 +55,7 @@ class Applier:
         namespace = zone.namespace.name
         changed: list[str] = []
         try:
-            if self._differs(zone.namespace):
+            if self._namespace_differs(zone.namespace):
                 await self.write_namespace(zone.namespace)
                 changed.append(f"Namespace/{namespace}")
             # What is allowed stands before everything else is denied: a zone that
@@ -71,18 +71,26 @@ class Applier:
             log.info("zone.written", namespace=namespace, applied=changed, removed=removed)
         return None
 
-    def _differs(self, desired: Desired) -> bool:
-        if desired.namespace is None:
-            seen = self.state.namespaces.get(desired.name)
-            return seen is None or seen.digest != digest(desired.body)
-        known = self.state.owned.get(desired.namespace, {})
-        return known.get((desired.kind, desired.name)) != digest(desired.body)
+    def _namespace_differs(self, desired: Desired) -> bool:
+        seen = self.state.namespaces.get(desired.name)
+        return seen is None or seen.digest != self._want(desired)
+
+    def _want(self, desired: Desired) -> bytes:
+        """Return the digest of what is compiled, and note it."""
+        wanted = digest(desired.body)
+        self.state.wanted[desired.namespace or "", desired.kind, desired.name] = wanted
+        return wanted
 
     async def _write_all(self, objects: Iterable[Desired]) -> list[str]:
         """Write those that differ, all at once; return them as `Kind/name`."""
-        differing = [desired for desired in objects if self._differs(desired)]
-        await asyncio.gather(*(self._write(desired) for desired in differing))
-        return [f"{desired.kind}/{desired.name}" for desired in differing]
+        wanted = [(desired, self._want(desired)) for desired in objects]
+        differing = [pair for pair in wanted if self._known(pair[0]) != pair[1]]
+        await asyncio.gather(*(self._write(*pair) for pair in differing))
+        return [f"{desired.kind}/{desired.name}" for desired, _ in differing]
+
+    def _known(self, desired: Desired) -> bytes | None:
+        """Return the digest of the object as it is in the cluster, None if it is not there."""
+        return self.state.owned.get(desired.namespace or "", {}).get((desired.kind, desired.name))
 
     async def write_namespace(self, desired: Desired) -> None:
         """Apply a Namespace; one that somebody else made a moment ago is given back.
@@ -100,22 +108,24 @@ class Applier:
             raise Overtaken(desired.name)
         self.state.namespaces[desired.name] = namespace_of(stored)
 
-    async def _write(self, desired: Desired) -> None:
+    async def _write(self, desired: Desired, wanted: bytes) -> None:
         kind = resources.kind_of(desired.kind)
         stored = await self.api.apply(kind, desired.body)
-        if digest(stored) != digest(desired.body):
+        found = digest(stored)
+        if found != wanted:
             # Server-side apply leaves what others added to a map of ours, such as one
             # more entry of a quota. The object is ours as a whole: it is replaced.
             whole = {**desired.body, "metadata": _kept(stored, desired)}
-            stored = await self.api.replace(kind, whole)
-        assert desired.namespace is not None  # namespaces have a way of their own
-        known = self.state.owned.setdefault(desired.namespace, {})
-        known[desired.kind, desired.name] = digest(stored)
+            found = digest(await self.api.replace(kind, whole))
+        known = self.state.owned.setdefault(desired.namespace or "", {})
+        known[desired.kind, desired.name] = found
 
     async def _remove_surplus(self, zone: ZonePlan) -> list[str]:
         """Delete our objects in a zone that are no longer asked for; return them as `Kind/name`."""
         wanted = {(desired.kind, desired.name) for desired in (*zone.policies, *zone.others)}
         surplus = set(self.state.owned.get(zone.namespace.name, {})) - wanted
+        for key in surplus:
+            self.state.wanted.pop((zone.namespace.name, *key), None)
         await asyncio.gather(
             *(
                 self.api.delete(resources.kind_of(kind), zone.namespace.name, name)

@@ -137,7 +137,9 @@ class Observer:
             if seen.boundary is not None and name not in self.state.boundaries:
                 self.state.boundaries[name] = seen.boundary
                 self._remember_held(name, seen.boundary)
-        if self.state.namespaces.get(name) != before:
+        now = self.state.namespaces.get(name)
+        ours = now is not None and now.digest == self.state.wanted.get(("", "Namespace", name))
+        if now != before and (now is None or now.standing.terminating or not ours):
             self._touch(name)
 
     def _remember_held(self, namespace: str, boundary: ZoneBoundary) -> None:
@@ -226,7 +228,7 @@ class Observer:
             known.pop(key, None)
         else:
             known[key] = after
-        if before != after:
+        if before != after and after != self.state.wanted.get((namespace, *key)):
             self._touch(namespace)
 
     def _touch(self, namespace: str) -> None:

@@ -140,7 +140,7 @@ class Reconciler:
             await self.teardown.set_finalizer(declared, present=wanted)
 
     async def _report(self, status: report.Status, declared: Declared) -> None:
-        written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        written = report.dump(status)
         if report.same(written, self.state.statuses.get(declared.name, {})):
             return
         body = {

@@ -95,9 +95,28 @@ def unreadable(declared: Declared, state: State, now: dt.datetime) -> Status:
     )
 
 
+def dump(status: Status) -> dict[str, Any]:
+    """Return a status as it is written: an empty list says no more than an absent one."""
+    dumped = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    dumped["zones"] = [_without_empty(zone) for zone in dumped["zones"]]
+    return _without_empty(dumped)
+
+
+def _without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value != []}
+
+
 def same(written: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
-    """Return whether a stored status says the same already."""
-    return _comparable(written) == _comparable(stored)
+    """Return whether a stored status says the same already, since whenever."""
+    return _timeless(written) == _timeless(stored)
+
+
+def _timeless(status: Mapping[str, Any]) -> dict[str, Any]:
+    conditions = {
+        entry["type"]: {k: v for k, v in entry.items() if k != "lastTransitionTime"}
+        for entry in status.get("conditions") or ()
+    }
+    return {**status, "conditions": conditions}
 
 
 def find(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any]:
@@ -107,19 +126,6 @@ def find(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any]:
         if found["type"] == kind.value:
             return found
     return {}
-
-
-def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
-    conditions = {
-        entry["type"]: {k: v for k, v in entry.items() if k != "lastTransitionTime"}
-        for entry in status.get("conditions") or ()
-    }
-    # An empty list and an absent one say the same.
-    rest = {k: v for k, v in status.items() if k != "conditions" and v not in ([], None)}
-    rest["zones"] = [
-        {k: v for k, v in zone.items() if v not in ([], None)} for zone in rest.get("zones", ())
-    ]
-    return {**rest, "conditions": conditions}
 
 
 def _zone(

@@ -21,6 +21,7 @@ from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.calendar import follow_calendar
 from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 Clock = Callable[[], dt.datetime]
 
-RECONCILERS: Final = 8
+RECONCILERS: Final = 16
 AUDITORS: Final = 8
 
 FIRST_AUDIT: Final = 30.0
@@ -183,6 +184,8 @@ def _register(registry: kopf.OperatorRegistry, controller: Controller) -> None:
         settings.scanning.disabled = True
         settings.networking.error_backoffs = Forever()
         settings.watching.chunk_size = 500
+        settings.persistence.diffbase_storage = NoDiffBase()
+        settings.persistence.progress_storage = NoProgress()
         settings.persistence.finalizer = f"{names.GROUP}/kopf-unused"
         await controller.start()
 

@@ -82,6 +82,8 @@ class State:
         statuses: status of each declaration, as it was stored last.
         namespaces: every namespace by name.
         owned: digests of our objects, by namespace.
+        wanted: digests of what was compiled last, by (namespace, kind, name); a change
+            towards them is our own and asks for no second look.
         foreign_policies: names of others' NetworkPolicies, by namespace.
         boundaries: what zones are judged by, by namespace; ahead of the Namespace
             itself while a change is being written.
@@ -97,6 +99,7 @@ class State:
     statuses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     namespaces: dict[str, SeenNamespace] = field(default_factory=dict)
     owned: dict[str, dict[ObjectKey, bytes]] = field(default_factory=dict)
+    wanted: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     foreign_policies: dict[str, set[str]] = field(default_factory=dict)
     boundaries: dict[str, ZoneBoundary] = field(default_factory=dict)
     verdicts: dict[str, dict[ObjectKey, Verdict]] = field(default_factory=dict)
