@@ -7,7 +7,7 @@ from time import monotonic
 
 from e2e import workloads
 from e2e.demo.legacy import rolled_out
-from e2e.demo.scene import DANA, EXAMPLES, MANIFESTS, PLATFORM, Scene
+from e2e.demo.scene import DEVELOPER, EXAMPLES, MANIFESTS, PLATFORM, Scene
 from e2e.demo.story import Result
 
 APPS = EXAMPLES / "apps"
@@ -15,10 +15,10 @@ APPS = EXAMPLES / "apps"
 
 def good(scene: Scene) -> Result:
     """A team deploys what keeps the rules."""
-    scene.say("Dana's team gets Kubernetes' own role `edit` in its zones, and deploys.")
+    scene.say("The portal's developers get Kubernetes' own role `edit` in their zones, and deploy.")
     scene.apply(PLATFORM, APPS / "team-access.yaml")
     began = monotonic()
-    scene.apply(DANA, APPS / "appointments.yaml", APPS / "web.yaml")
+    scene.apply(DEVELOPER, APPS / "appointments.yaml", APPS / "web.yaml")
     rolled_out(scene, "appointments")
     rolled_out(scene, "web", "edge")
     seconds = monotonic() - began
@@ -30,7 +30,7 @@ def good(scene: Scene) -> Result:
 def bad(scene: Scene) -> Result:
     """A team deploys what breaks six rules, and is told all of it at once."""
     began = monotonic()
-    answer = scene.apply(DANA, APPS / "patient-export.yaml", fails=True)
+    answer = scene.apply(DEVELOPER, APPS / "patient-export.yaml", fails=True)
     rules = refused_by(answer.stderr)
     if len(rules) < 6:
         raise AssertionError(f"refused by {', '.join(rules) or 'no rule'}, not by six")
@@ -52,12 +52,12 @@ def _absent(scene: Scene) -> None:
 
 def still_refused(scene: Scene) -> None:
     """See the bad application refused again, quietly."""
-    scene.command(DANA, "kubectl apply -f examples/clinic/apps/patient-export.yaml")
+    scene.command(DEVELOPER, "kubectl apply -f examples/clinic/apps/patient-export.yaml")
     done = scene.cluster.kubectl(
         "apply",
         f"--filename={scene.file(APPS / 'patient-export.yaml')}",
-        user=DANA.user,
-        groups=DANA.groups,
+        user=DEVELOPER.user,
+        groups=DEVELOPER.groups,
         check=False,
     )
     rules = refused_by(done.stderr)

@@ -9,7 +9,7 @@ from e2e import workloads
 from e2e.demo.applications import still_refused
 from e2e.demo.drift import policy_back
 from e2e.demo.legacy import rolled_out
-from e2e.demo.scene import DANA, ROOT_ADMIN, Scene
+from e2e.demo.scene import DEVELOPER, ROOT_ADMIN, Scene
 from e2e.demo.story import Result
 from e2e.product import NAMESPACE, RELEASE, Operator
 from phiwarden.api import names
@@ -43,7 +43,9 @@ def outage(scene: Scene) -> Result:
     scene.say("No operator runs. The API server goes on refusing, and goes on admitting:")
     still_refused(scene)
     clinical = scene.names.zone("clinical")
-    scene.kubectl(DANA, "rollout", "restart", "deployment/appointments", f"--namespace={clinical}")
+    scene.kubectl(
+        DEVELOPER, "rollout", "restart", "deployment/appointments", f"--namespace={clinical}"
+    )
     rolled_out(scene, "appointments")
     scene.done("a good application rolls out all the same: no webhook stands in its way")
     before = writes(scene)

@@ -39,7 +39,7 @@ ROOT_ADMIN = Person("root", ADMIN)
 PLATFORM = Person("platform", PLATFORM_ENGINEER)
 """Bound to cluster-admin, and no more."""
 
-DANA = Person("dana", "dana", ("digital-health",))
+DEVELOPER = Person("developer", "developer", ("digital-health",))
 """A developer: Kubernetes' role `edit` in the namespaces of her team."""
 
 
