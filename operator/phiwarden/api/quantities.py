@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from phiwarden.api.amounts import parse_quantity
 from phiwarden.api.base import Matches, marked, validation
 
 
@@ -45,29 +44,9 @@ class QuantityBounds:
         }
 
     def _check(self, value: str) -> str:
-        if amount(self.pattern.check(value)) < amount(self.minimum):
+        if parse_quantity(self.pattern.check(value)) < parse_quantity(self.minimum):
             raise ValueError(self.too_small)
         return value
-
-
-_SUFFIXES: Final = {
-    "m": Decimal("0.001"),
-    "": Decimal(1),
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTP", start=1)},
-    **{f"{s}i": Decimal(1024) ** power for power, s in enumerate("KMGTP", start=1)},
-}
-
-
-def amount(quantity: str) -> Decimal:
-    """Return a quantity in its base unit: cores, or bytes.
-
-    Raises:
-        ValueError: not a quantity with a suffix that the API knows.
-    """
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([a-zA-Z]*)", quantity, re.ASCII)
-    if found is None or found[2] not in _SUFFIXES:
-        raise ValueError(f"not a quantity: {quantity!r}")
-    return Decimal(found[1]) * _SUFFIXES[found[2]]
 
 
 def _whole_number(value: object) -> object:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from phiwarden.api.amounts import lower_quantity
 from phiwarden.api.workload import Quota, ZoneServiceAccount
 from phiwarden.boundary.manifest import Place, namespaced
 from phiwarden.boundary.model import Desired
-from phiwarden.boundary.quantity import lower_quantity
 
 _CPU_REQUEST: Final = "100m"
 _MEMORY_REQUEST: Final = "128Mi"

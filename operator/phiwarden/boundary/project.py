@@ -14,9 +14,9 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from phiwarden.api import names
+from phiwarden.api.amounts import canonical_quantity
 from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.namespace import pod_security
-from phiwarden.boundary.quantity import canonical_quantity
 
 _OWNER_LABELS: Final = (names.MANAGED_BY, names.WORKLOAD, names.ZONE)
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from phiwarden.boundary.quantity import canonical_quantity, lower_quantity, parse_quantity
+from phiwarden.api.amounts import canonical_quantity, lower_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(
