@@ -48,3 +48,23 @@ def test_a_namespace_that_somebody_made_at_the_same_moment_is_given_back(
     after = admin.get(path).body["metadata"]
     assert after["labels"] == before["labels"]
     assert after.get("annotations") == before.get("annotations")
+
+
+def test_a_namespace_whose_creation_was_never_answered_is_known_as_ours(
+    product: Product, admin: Rest
+) -> None:
+    """The request was carried out, the answer lost, and no watch has told of it yet."""
+    name = unique("lost")
+    namespace = plan_of(name).namespace
+
+    async def twice() -> None:
+        api = await Api.connect(str(product.operator_kubeconfig()))
+        try:
+            await Applier(api, State()).write_namespace(namespace)
+            await Applier(api, State()).write_namespace(namespace)
+        finally:
+            await api.close()
+
+    asyncio.run(twice())
+    labels = admin.get(f"{NAMESPACES}/{name}-app").body["metadata"]["labels"]
+    assert labels["phiwarden.dev/workload"] == name

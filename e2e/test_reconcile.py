@@ -75,6 +75,22 @@ def test_a_flow_that_is_taken_back_is_closed_on_both_sides(admin: Rest, name: st
     assert "phiwarden-from-zone-edge-treatment" not in policies(admin, f"{name}-clinical")
 
 
+def test_an_account_that_is_no_longer_declared_is_let_go_and_not_deleted(
+    admin: Rest, name: str
+) -> None:
+    """Tokens, and whoever uses them, would go with it; the zone refuses its use all the same."""
+    two = [{"name": "app"}, {"name": "spare"}]
+    rest: dict[str, Any] = {"flows": [], "externals": []}
+    declare(admin, clinic(name, zones=[workloads.zone("app", serviceAccounts=two)], **rest))
+    wait(admin, name)
+    declare(admin, clinic(name, zones=[workloads.zone("app")], **rest))
+    wait(admin, name)
+    account = admin.get(f"{NAMESPACES}/{name}-app/serviceaccounts/spare").body
+    assert account["metadata"].get("labels") is None
+    annotations = admin.get(f"{NAMESPACES}/{name}-app").body["metadata"]["annotations"]
+    assert annotations["boundary.phiwarden.dev/service-accounts"] == "app"
+
+
 @pytest.mark.parametrize(
     "drift",
     [

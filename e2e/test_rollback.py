@@ -231,9 +231,120 @@ def test_a_paused_rollout_is_left_alone_and_reported(admin: Rest, name: str) -> 
     assert image_of(admin, name, "api").endswith(":1.0")
 
 
+def test_a_forged_owner_does_not_end_a_quarantine(admin: Rest, developer: Rest, name: str) -> None:
+    """An update that leaves the template alone passes; it must not hide the Deployment either."""
+    roll_out(admin, name, bad(deployment("api")))
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "its pods are apart")
+    path = f"{deployments(name)}/api"
+    uid = admin.get(path).body["metadata"]["uid"]
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": "api",
+        "uid": uid,
+        "controller": True,
+    }
+    forged = {"metadata": {"ownerReferences": [owner]}}
+    assert developer.request("PATCH", path, forged, content=MERGE).ok
+    roll_out(admin, name, deployment("later"))
+    until(lambda: zone_status(admin, name, "app").get("workloads") == 2, "both were looked at")
+    assert quarantine_of(admin, name, "api") == {"care"}
+    assert status(admin, name)["violations"] == 1
+
+
+def test_a_good_deployment_with_a_wide_selector_frees_nobody(admin: Rest, name: str) -> None:
+    """Pods are told apart by who made them, and not by labels that two selectors share."""
+    worse = bad(deployment("api"))
+    worse["spec"]["template"]["metadata"]["labels"]["tier"] = "back"
+    roll_out(admin, name, worse)
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "its pods are apart")
+    wide = deployment("wide")
+    wide["spec"]["selector"] = {"matchLabels": {"tier": "back"}}
+    wide["spec"]["template"]["metadata"]["labels"] = {"tier": "back", "app": "wide"}
+    roll_out(admin, name, wide)
+    until(lambda: zone_status(admin, name, "app").get("workloads") == 2, "both were looked at")
+    assert quarantine_of(admin, name, "api") == {"care"}
+    assert quarantine_of(admin, name, "wide") == {None}
+
+
+def test_a_pause_costs_held_direct_care_no_pod(admin: Rest, name: str) -> None:
+    roll_out(admin, name, bad(deployment("api")))
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "its pods are apart")
+    path = f"{deployments(name)}/api"
+    assert admin.request("PATCH", path, {"spec": {"paused": True}}, content=MERGE).ok
+    until(
+        lambda: [e for e in events_of(admin, name, "api") if e["reason"] == "LeftAlone"],
+        "the pause was seen",
+    )
+    (pod,) = admin.get(f"{NAMESPACES}/{name}/pods").body["items"]
+    assert admin.delete(f"{NAMESPACES}/{name}/pods/{pod['metadata']['name']}").ok
+    until(available(admin, name, "api"), "the lost pod was replaced")
+    assert zone_status(admin, name, "app")["quarantined"] == ["Deployment/api"]
+
+
+def test_direct_care_of_a_stateful_set_keeps_its_pods(admin: Rest, name: str) -> None:
+    """It is not rolled back, and neither is it lost pod by pod."""
+    base = bad(deployment("records"))
+    sets = f"/apis/apps/v1/namespaces/{name}/statefulsets"
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "records"},
+        "spec": {**base["spec"], "serviceName": "records"},
+    }
+    assert admin.create(sets, body).ok
+
+    def running() -> bool:
+        return admin.get(f"{sets}/records").body.get("status", {}).get("readyReplicas") == 1
+
+    until(running, "it runs")
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "records") == {"care"}, "its pod is apart")
+    pod = f"{NAMESPACES}/{name}/pods/records-0"
+    before = admin.get(pod).body["metadata"]["uid"]
+    assert admin.delete(pod).ok
+    until(
+        lambda: admin.get(pod).body.get("metadata", {}).get("uid") not in (None, before),
+        "the lost pod was replaced",
+    )
+
+
+def test_what_leaves_the_boundary_is_left_alone(admin: Rest, name: str) -> None:
+    """A namespace that was given back is the team's again, whatever runs in it."""
+    adopt(admin, name, clinicalImpact="administrative", deletionPolicy="Delete")
+    wait(admin, name)
+    assert admin.delete(f"{WORKLOADS}/{name}").ok
+    until(lambda: admin.get(f"{WORKLOADS}/{name}").code == 404, "it was given back")
+    roll_out(admin, name, bad(deployment("report")))
+    other = unique("other")
+    assert workloads.apply(admin, clinic(other)).ok
+    wait(admin, other)
+    assert admin.get(f"{deployments(name)}/report").body["spec"]["replicas"] == 1
+    assert events_of(admin, name, "report") == []
+    admin.delete(f"{WORKLOADS}/{other}")
+
+
+def test_enforcement_that_is_lowered_lets_go_and_says_why(admin: Rest, name: str) -> None:
+    roll_out(admin, name, bad(deployment("api")))
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "its pods are apart")
+    assert workloads.change(admin, name, enforcement="observe").ok
+    until(lambda: quarantine_of(admin, name, "api") == {None}, "no pod is apart")
+    newest = until(
+        lambda: [r for r in status(admin, name)["remediations"] if r["action"] == "Released"],
+        "the status tells of it",
+    )[0]
+    assert newest["message"] == "enforcement is observe"
+    assert image_of(admin, name, "api").endswith(":1.0")
+
+
 def test_a_violation_is_told_once_and_not_again_after_a_restart(
     admin: Rest, product: Product, operator: Operator, name: str
 ) -> None:
+    # The last story of this file: it ends the operator that the others share.
     roll_out(admin, name, bad(deployment("api")))
     adopt(admin, name, clinicalImpact="direct-care")
     until(lambda: len(status(admin, name).get("remediations", ())) == 1, "it was told")

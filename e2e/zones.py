@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from e2e.rest import Rest
+from e2e.waiting import until
 from phiwarden.boundary.labels import ZoneBoundary, encode
 
 CORE = "/api/v1/namespaces"
@@ -43,6 +44,7 @@ def zone(admin: Rest, boundary: ZoneBoundary) -> Iterator[str]:
         yield name
     finally:
         admin.delete(f"{CORE}/{name}")
+        until(lambda: admin.get(f"{CORE}/{name}").code == 404, f"{name} is gone", within=60)
 
 
 def unique(boundary: ZoneBoundary) -> ZoneBoundary:

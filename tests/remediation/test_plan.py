@@ -89,6 +89,13 @@ def test_without_a_way_back_the_clinical_impact_decides(
     assert (plan.action, plan.quarantine) == (action, quarantine)
 
 
+@pytest.mark.parametrize("impact", ClinicalImpact)
+def test_a_paused_rollout_costs_direct_care_no_pod(impact: ClinicalImpact) -> None:
+    plan = plan_for(deployment(paused=True), impact, (), complies)
+    assert plan.action is Action.LEAVE
+    assert plan.held is (impact is ClinicalImpact.DIRECT_CARE)
+
+
 @given(
     images=st.lists(st.sampled_from(["good", "bad"]), max_size=6),
     replicas=st.integers(0, 5),

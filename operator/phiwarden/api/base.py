@@ -26,6 +26,8 @@ class ApiModel(BaseModel):
         populate_by_name=True,
         frozen=True,
         extra="ignore",
+        # An error must not carry what was put in: it may be logged.
+        hide_input_in_errors=True,
     )
 
 

@@ -32,10 +32,13 @@ _DNS_ADDRESSES: Final = (
 )
 _EVERYWHERE: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
+DEFAULT_DENY: Final = "phiwarden-default-deny"
+"""Name of the policy that denies what no other one allows."""
+
 
 def default_deny(place: Place) -> Desired:
     """Return the policy that makes the other ones the only ways in and out."""
-    return deny_all_policy(place, "phiwarden-default-deny")
+    return deny_all_policy(place, DEFAULT_DENY)
 
 
 @dataclass(frozen=True, slots=True)

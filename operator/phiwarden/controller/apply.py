@@ -9,12 +9,14 @@ from typing import Any
 
 import structlog
 
+from phiwarden.api import names
 from phiwarden.boundary.model import BoundaryPlan, Desired, ZonePlan
+from phiwarden.boundary.network import DEFAULT_DENY
 from phiwarden.boundary.project import digest
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.controller.observe import namespace_of
-from phiwarden.controller.state import State
+from phiwarden.controller.state import ObjectKey, State
 from phiwarden.rulebook import shapes
 
 log = structlog.get_logger(__name__)
@@ -100,7 +102,7 @@ class Applier:
         """
         expected = desired.name in self.state.namespaces
         stored, created = await self.api.apply_or_create(shapes.NAMESPACE, desired.body)
-        if not created and not expected:
+        if not created and not expected and _made_by_others(stored):
             # Server-side apply knows no "only if it is not there". An apply of
             # nothing takes back every mark that was just set.
             bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": desired.name}}
@@ -126,13 +128,39 @@ class Applier:
         surplus = set(self.state.owned.get(zone.namespace.name, {})) - wanted
         for key in surplus:
             self.state.wanted.pop((zone.namespace.name, *key), None)
-        await asyncio.gather(
-            *(
-                self.api.delete(resources.kind_of(kind), zone.namespace.name, name)
-                for kind, name in surplus
-            )
-        )
+        await remove(self.api, zone.namespace.name, surplus)
         return [f"{kind}/{name}" for kind, name in sorted(surplus)]
+
+
+async def remove(api: Api, namespace: str, objects: Iterable[ObjectKey]) -> None:
+    """Remove objects of ours from a namespace.
+
+    The denial of everything goes first, and alone: without what is allowed
+    it would cut off all that runs. A service account is never deleted, since
+    tokens and whoever uses it would go with it; only our marks are taken off.
+    """
+    ordered = sorted(objects)
+    deny = ("NetworkPolicy", DEFAULT_DENY)
+    if deny in ordered:
+        await api.delete(shapes.NETWORK_POLICY, namespace, DEFAULT_DENY)
+    await asyncio.gather(
+        *(_remove(api, namespace, kind, name) for kind, name in ordered if (kind, name) != deny)
+    )
+
+
+async def _remove(api: Api, namespace: str, kind: str, name: str) -> None:
+    if kind != shapes.SERVICE_ACCOUNT.kind:
+        await api.delete(resources.kind_of(kind), namespace, name)
+        return
+    metadata = {"name": name, "namespace": namespace}
+    bare = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
+    await api.apply(shapes.SERVICE_ACCOUNT, bare)
+
+
+def _made_by_others(namespace: Mapping[str, Any]) -> bool:
+    """Whether somebody else wrote to a Namespace; a write of ours may have lost its answer."""
+    entries = namespace["metadata"].get("managedFields") or ()
+    return any(entry.get("manager") != names.FIELD_MANAGER for entry in entries)
 
 
 def _kept(stored: Mapping[str, Any], desired: Desired) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from phiwarden.api.workload import ClinicalImpact, Enforcement
@@ -13,9 +13,8 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.controller.observe import AUDITED, verdicts_changed
 from phiwarden.controller.queues import AuditKey, Queues
-from phiwarden.controller.remedy import Remedy
+from phiwarden.controller.remedy import REMEDIED, Remedy
 from phiwarden.controller.state import State, Verdict
-from phiwarden.remediation.plan import Action
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
@@ -37,7 +36,6 @@ class Auditor:
     queues: Queues
     judge: Judge
     remedy: Remedy
-    _judged: dict[str, list[tuple[AuditKey, Mapping[str, Any]]]] = field(default_factory=dict)
 
     async def audit(self, key: AuditKey) -> None:
         """Judge an object that was seen, and put it back if it must be."""
@@ -50,15 +48,43 @@ class Auditor:
         if self.queues.pending.get(key) is not body:
             return  # gone meanwhile, or newer and queued again
         denied = self._note(key, body, failures)
-        if key.kind == "Deployment":
-            if denied and Enforcement(boundary.enforcement) is Enforcement.ENFORCE:
+        if key.kind in REMEDIED:
+            if not denied:
+                await self.remedy.release(key, body, boundary, "it keeps the rules again")
+            elif boundary.enforcement != Enforcement.ENFORCE:
+                why = f"enforcement is {boundary.enforcement}"
+                await self.remedy.release(key, body, boundary, why)
+            elif self._may_act(key.namespace, boundary):
                 await self.remedy.remedy(key, body, boundary, denied)
-            else:
-                await self.remedy.release(key, body, boundary)
         if key not in self.queues.pending:
             self.remedy.forget(key)
         elif self.queues.pending[key] is body:
             del self.queues.pending[key]
+
+    def _may_act(self, namespace: str, boundary: ZoneBoundary) -> bool:
+        """Whether what runs in a namespace may be put back by a boundary.
+
+        The boundary must stand, and a declaration that is there must ask for
+        the same: one that was lowered while nobody looked is not acted on.
+        """
+        seen = self.state.namespaces.get(namespace)
+        stands = (
+            seen is not None
+            and not seen.standing.terminating
+            and seen.boundary is not None
+            and seen.boundary.workload == boundary.workload
+            and seen.boundary.enforcement == Enforcement.ENFORCE
+        )
+        declared = self.state.workloads.get(boundary.workload)
+        return (
+            stands
+            and declared is not None
+            and not declared.deleting
+            and declared.spec is not None
+            and declared.spec.enforcement is Enforcement.ENFORCE
+            and declared.spec.clinical_impact == boundary.impact
+            and boundary.workload in self.state.claiming(namespace)
+        )
 
     async def judge_zone(self, namespace: str, boundary: ZoneBoundary) -> None:
         """Judge everything that runs in a zone by a boundary that is about to stand.
@@ -66,31 +92,31 @@ class Auditor:
         Finds what direct care must be able to go on running; everything else
         is put back only once the boundary stands (`release_judged`).
         """
-        self.state.verdicts.pop(namespace, None)
         lists = await asyncio.gather(
             *(
                 self.api.list(resources.collection(resources.WORKLOADS[kind], namespace))
                 for kind in AUDITED
             )
         )
-        later = self._judged[namespace] = []
+        self.state.verdicts.pop(namespace, None)
+        later = self.queues.later[namespace] = {}
         for kind, objects in zip(AUDITED, lists, strict=True):
             for listed in objects:
                 body = {**listed, "kind": kind}
                 key = AuditKey(kind, namespace, body["metadata"]["name"])
-                failures = self._note(key, body, await self._failures(body, boundary))
-                if kind != "Deployment":
+                denied = self._note(key, body, await self._failures(body, boundary))
+                if kind not in REMEDIED:
                     continue
-                later.append((key, body))
-                enforced = Enforcement(boundary.enforcement) is Enforcement.ENFORCE
-                if failures and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
+                later[key] = body
+                enforced = boundary.enforcement == Enforcement.ENFORCE
+                if denied and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
                     plan = await self.remedy.plan(key, body, boundary)
-                    if plan.action is Action.HOLD:
+                    if plan.held:
                         self.remedy.note(key, plan)
 
     def release_judged(self, namespace: str) -> None:
         """Put back what `judge_zone` found, now that the boundary stands."""
-        for key, body in self._judged.pop(namespace, ()):
+        for key, body in self.queues.later.pop(namespace, {}).items():
             if key not in self.queues.pending:
                 self.queues.audit(key, body)
 
@@ -98,8 +124,6 @@ class Auditor:
         self, body: Mapping[str, Any], boundary: ZoneBoundary
     ) -> tuple[Failure, ...]:
         """Judge an object; a huge one aside, so that nothing else has to wait for it."""
-        if _controlled(body):
-            return ()
         if container_count(body) <= JUDGED_AT_ONCE:
             return self.judge.failures(body, boundary)
         return await asyncio.to_thread(self.judge.failures, body, boundary)
@@ -111,13 +135,20 @@ class Auditor:
         denied = tuple(f for f in failures if f.severity is Severity.DENY)
         rules = tuple(dict.fromkeys(failure.rule for failure in failures))[:MAX_RULES]
         verdict = Verdict(rules, summary(failures), bool(denied))
-        if not _controlled(body) and verdicts_changed(self.state, key, verdict):
+        if not rules and _counted_elsewhere(body):
+            return denied
+        if verdicts_changed(self.state, key, verdict):
             for workload in self.state.claiming(key.namespace):
                 self.queues.workloads.add(workload)
         return denied
 
 
-def _controlled(body: Mapping[str, Any]) -> bool:
-    """Whether another workload object stands for this one, as a CronJob for its Jobs."""
+def _counted_elsewhere(body: Mapping[str, Any]) -> bool:
+    """Whether an object need not be counted: a CronJob stands for its Jobs.
+
+    An owner can be written by anybody, so it never keeps a violation off the list.
+    """
     owners = body["metadata"].get("ownerReferences") or ()
-    return any(o.get("controller") and o.get("kind") in AUDITED for o in owners)
+    return body.get("kind") == "Job" and any(
+        owner.get("controller") and owner.get("kind") == "CronJob" for owner in owners
+    )

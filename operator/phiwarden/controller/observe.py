@@ -72,6 +72,7 @@ class Observer:
         """Return what to follow: first the boundary and what it rests on, then what runs."""
         ours = {"labelSelector": f"{names.MANAGED_BY}={names.FIELD_MANAGER}"}
         first = [
+            _follow(api, resources.PHIWORKLOAD, self.workload),
             _follow(api, shapes.NAMESPACE, self.namespace),
             _follow(api, shapes.NETWORK_POLICY, self.network_policy),
             Reflector(
@@ -94,12 +95,12 @@ class Observer:
         then = [_follow(api, resources.WORKLOADS[k], self._audited(k)) for k in AUDITED]
         return first, then
 
-    def workload(self, body: Mapping[str, Any], *, gone: bool) -> None:
+    def workload(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in a PHIWorkload."""
-        name = body["metadata"]["name"]
+        _, name = key
         before = self.state.workloads.get(name)
         said = self.state.statuses.get(name)
-        if gone:
+        if body is None:
             self.state.forget(name)
             self.state.statuses.pop(name, None)
             self.state.remediations.pop(name, None)
@@ -129,18 +130,39 @@ class Observer:
                 self.state.verdicts,
                 self.state.quarantined,
                 self.state.owned,
+                self.state.judged,
+                self.queues.later,
             ):
                 known.pop(name, None)
         else:
             seen = namespace_of(body)
             self.state.namespaces[name] = seen
-            if seen.boundary is not None and name not in self.state.boundaries:
-                self.state.boundaries[name] = seen.boundary
-                self._remember_held(name, seen.boundary)
+            self._take_boundary(name, seen.boundary)
         now = self.state.namespaces.get(name)
         ours = now is not None and now.digest == self.state.wanted.get(("", "Namespace", name))
         if now != before and (now is None or now.standing.terminating or not ours):
             self._touch(name)
+
+    def _take_boundary(self, namespace: str, boundary: ZoneBoundary | None) -> None:
+        """Take up the boundary of a zone that is new here, or that nobody declares.
+
+        A zone that somebody declares is judged by its declaration, which may
+        be ahead of the Namespace; one that nobody declares, by what it says.
+        """
+        if boundary is None:
+            if not self.state.claiming(namespace):
+                for known in (
+                    self.state.boundaries,
+                    self.state.verdicts,
+                    self.state.quarantined,
+                    self.state.judged,
+                ):
+                    known.pop(namespace, None)
+        elif namespace not in self.state.boundaries:
+            self.state.boundaries[namespace] = boundary
+            self._remember_held(namespace, boundary)
+        elif not self.state.claiming(namespace):
+            self.state.boundaries[namespace] = boundary
 
     def _remember_held(self, namespace: str, boundary: ZoneBoundary) -> None:
         """Take up from the boundary what an earlier run found that direct care must keep."""
@@ -172,9 +194,11 @@ class Observer:
 
     def endpoints(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in where the API server is."""
-        del key
+        if key != ("default", "kubernetes"):
+            return  # anybody may make a slice that claims to be of this service
         servers = tuple(sorted(_api_servers(body or {}), key=lambda s: (s.address, s.port)))
-        if servers != self.state.api_servers:
+        # None at all is an API server that is just restarting.
+        if servers and servers != self.state.api_servers:
             self.state.api_servers = servers
             self._touch_all()
 
@@ -204,6 +228,7 @@ class Observer:
             namespace, name = key
             if namespace not in self.state.boundaries:
                 return
+            self.queues.later.get(namespace, {}).pop(AuditKey(kind, namespace, name), None)
             if body is None:
                 self.queues.pending.pop(AuditKey(kind, namespace, name), None)
                 self._forget(namespace, kind, name)
@@ -293,6 +318,8 @@ def _ours(body: Mapping[str, Any]) -> bool:
 
 
 def _api_servers(body: Mapping[str, Any]) -> Iterator[ApiServer]:
+    if body.get("addressType") not in ("IPv4", "IPv6"):
+        return
     for endpoint in body.get("endpoints") or ():
         for address in endpoint.get("addresses") or ():
             for port in body.get("ports") or ():

@@ -28,11 +28,13 @@ class Queues:
     Attributes:
         workloads: names of PHIWorkloads.
         audits: objects; the object itself waits in `pending` and is dropped once judged.
+        later: objects, by namespace, that wait for their boundary to stand.
     """
 
     workloads: WorkQueue[str]
     audits: WorkQueue[AuditKey]
     pending: dict[AuditKey, Mapping[str, Any]] = field(default_factory=dict)
+    later: dict[str, dict[AuditKey, Mapping[str, Any]]] = field(default_factory=dict)
 
     def audit(self, key: AuditKey, body: Mapping[str, Any]) -> None:
         """Have an object judged; a newer version takes the place of one that still waits."""

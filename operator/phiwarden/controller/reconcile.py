@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-import structlog
 
 from phiwarden.api import names
 from phiwarden.api.status import ConditionType
@@ -26,8 +24,6 @@ from phiwarden.controller.queues import Queues
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.teardown import Teardown
-
-log = structlog.get_logger(__name__)
 
 Clock = Callable[[], dt.datetime]
 
@@ -124,12 +120,15 @@ class Reconciler:
         for zone in plan.zones:
             namespace = zone.namespace.name
             boundary = zone_boundary(zone)
-            if self.state.boundaries.get(namespace) == boundary:
+            self.state.boundaries[namespace] = boundary
+            asked = replace(boundary, held=())
+            if self.state.judged.get(namespace) == asked:
                 continue
             before = self.state.held(namespace)
-            self.state.boundaries[namespace] = boundary
             if namespace in self.state.namespaces:
                 await self.auditor.judge_zone(namespace, boundary)
+            # Noted once it is done: a look that failed half way is taken again.
+            self.state.judged[namespace] = asked
             changed = changed or self.state.held(namespace) != before
         return changed
 

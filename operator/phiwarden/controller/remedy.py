@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import structlog
-
 from phiwarden.api import names
 from phiwarden.api.status import Remediation
 from phiwarden.api.workload import ClinicalImpact
@@ -22,15 +20,16 @@ from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Quarantined, State
 from phiwarden.evidence.decisions import Decision, record
 from phiwarden.remediation.history import author_of_template, revision_of, revisions
-from phiwarden.remediation.plan import Action, Plan, plan_for
+from phiwarden.remediation.plan import Action, Plan, hold, plan_for
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
 
-log = structlog.get_logger(__name__)
-
 DEPLOYMENT: Final = resources.WORKLOADS["Deployment"]
 REPLICA_SET: Final = resources.WORKLOADS["ReplicaSet"]
+
+REMEDIED: Final = ("Deployment", "StatefulSet", "DaemonSet")
+"""Kinds that are put back or, in direct care, kept running though they break rules."""
 
 
 @dataclass
@@ -60,20 +59,27 @@ class Remedy:
             await self._isolate(key, body, known[1])
             return
         plan = await self.plan(key, body, boundary)
-        await self._carry_out(key, body, plan)
+        if plan.held:
+            self.note(key, plan)  # first: a step that fails must not cost a pod
+        try:
+            acted = await self._carry_out(key, body, plan)
+        except Refused:
+            if boundary.impact == ClinicalImpact.DIRECT_CARE:
+                self.note(key, Plan(Action.LEAVE, "it cannot be put back", held=True))
+            raise
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (question, plan)
         self.note(key, plan)
-        if not self._told_before(key, boundary, plan):
+        if acted or not self._told_before(key, boundary, plan):
             await self._tell(key, body, boundary, failures, plan)
 
     async def plan(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> Plan:
-        """Return the plan for a Deployment, from its history as it is now."""
-        selector = _selector(body["spec"].get("selector") or {})
-        listed = await self.api.list(
-            resources.collection(REPLICA_SET, key.namespace), {"labelSelector": selector}
-        )
-        history = revisions(body["metadata"]["uid"], listed)
+        """Return the plan for an object, from its history as it is now."""
+        if key.kind != "Deployment":
+            if boundary.impact == ClinicalImpact.DIRECT_CARE:
+                return hold(f"a {key.kind} is not rolled back")
+            return Plan(Action.LEAVE, f"a {key.kind} is neither rolled back nor stopped")
+        history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
 
         def complies(template: Mapping[str, Any]) -> bool:
             probe = {"kind": "Deployment", "metadata": {}, "spec": {"template": template}}
@@ -83,16 +89,15 @@ class Remedy:
         return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
 
     def note(self, key: AuditKey, plan: Plan) -> None:
-        """Remember what is in quarantine; the boundary and the status follow from it."""
+        """Remember what is in quarantine or held; the boundary and the status follow from it."""
         known = self.state.quarantined.setdefault(key.namespace, {})
         before = known.get((key.kind, key.name))
-        if plan.action in (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO):
-            after = Quarantined(plan.quarantine, held=plan.action is Action.HOLD)
-            known[key.kind, key.name] = after
-        else:
-            after = None
+        if plan.held or plan.action in (Action.ISOLATE, Action.SCALE_TO_ZERO):
+            was = before.quarantine if before is not None else None
+            known[key.kind, key.name] = Quarantined(plan.quarantine or was, held=plan.held)
+        elif plan.action is Action.ROLL_BACK:
             known.pop((key.kind, key.name), None)
-        if before != after:
+        if before != known.get((key.kind, key.name)):
             self._touch(key.namespace)
 
     def forget(self, key: AuditKey) -> None:
@@ -101,8 +106,10 @@ class Remedy:
         if self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None):
             self._touch(key.namespace)
 
-    async def release(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> None:
-        """Let go of a Deployment that keeps the rules, if it was in quarantine."""
+    async def release(
+        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, why: str
+    ) -> None:
+        """Let go of an object, if it was in quarantine or held."""
         self._planned.pop(key, None)
         known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
         if known is None and key.namespace not in self.state.labelled:
@@ -112,19 +119,26 @@ class Remedy:
             return
         self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
         self._touch(key.namespace)
-        plan = Plan(Action.RELEASE, "it keeps the rules again")
+        plan = Plan(Action.RELEASE, why)
         await self._tell(key, body, boundary, (), plan)
 
-    async def _carry_out(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
-        """Act; a plan that went stale is refused by the API server and made anew."""
+    async def _carry_out(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> bool:
+        """Act, and return whether anything had to be done.
+
+        Raises:
+            Refused: the plan went stale, or the API server refuses it; it is made anew.
+        """
         match plan.action:
             case Action.ROLL_BACK:
                 assert plan.target is not None  # a rollback has one
                 await self._patch(key, body, "/spec/template", plan.target.template)
+                return True
             case Action.SCALE_TO_ZERO if body["spec"].get("replicas", 1) != 0:
                 await self._patch(key, body, "/spec/replicas", 0)
+                return True
             case Action.HOLD | Action.ISOLATE:
-                await self._isolate(key, body, plan)
+                return await self._isolate(key, body, plan)
+        return False
 
     async def _patch(self, key: AuditKey, body: Mapping[str, Any], path: str, value: Any) -> None:
         """Replace one field, only if nobody changed the object since it was judged."""
@@ -135,32 +149,48 @@ class Remedy:
         ]
         await self.api.patch(DEPLOYMENT, key.namespace, key.name, patch, content=JSON_PATCH)
 
-    async def _isolate(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
-        if plan.quarantine is not None:
-            await self._label_pods(key, body, plan.quarantine)
+    async def _isolate(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> bool:
+        if plan.quarantine is None:
+            return False
+        return await self._label_pods(key, body, plan.quarantine) > 0
 
     async def _label_pods(
         self, key: AuditKey, body: Mapping[str, Any], quarantine: Quarantine | None
     ) -> int:
-        """Mark a Deployment's pods as cut off, or no longer; return how many changed.
+        """Mark an object's own pods as cut off, or no longer; return how many changed.
 
         A label on the pods and not on the template: the template stays the
-        team's, and nothing restarts.
+        team's, and nothing restarts. Its own pods are those that its
+        controller made: a selector may match another's, too.
         """
-        selector = _selector(body["spec"].get("selector") or {})
+        owners = {body["metadata"]["uid"]}
+        if key.kind == "Deployment":
+            owners = {
+                replica_set["metadata"]["uid"]
+                for replica_set in await self._replica_sets(key, body)
+                if _controller(replica_set) in owners
+            }
         pods = await self.api.list(
-            resources.collection(resources.POD, key.namespace), {"labelSelector": selector}
+            resources.collection(resources.POD, key.namespace),
+            {"labelSelector": _selector(body["spec"].get("selector") or {})},
         )
         patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
         wrong = [
             pod["metadata"]["name"]
             for pod in pods
-            if (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
+            if _controller(pod) in owners
+            and (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
         ]
         await asyncio.gather(*(self._label_pod(key.namespace, name, patch) for name in wrong))
         if quarantine is not None:
             self.state.labelled.add(key.namespace)
         return len(wrong)
+
+    async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the ReplicaSets that a Deployment's selector matches."""
+        selector = _selector(body["spec"].get("selector") or {})
+        path = resources.collection(REPLICA_SET, key.namespace)
+        return await self.api.list(path, {"labelSelector": selector})
 
     async def _label_pod(self, namespace: str, name: str, patch: Any) -> None:
         try:
@@ -201,7 +231,7 @@ class Remedy:
         self._remember(decision)
         await self.recorder.tell(
             body,
-            DEPLOYMENT,
+            resources.kind_of(key.kind),
             EventType.NORMAL if plan.action is Action.RELEASE else EventType.WARNING,
             plan.action.value,
             f"{', '.join(rules) or 'PHIWorkload ' + boundary.workload}: {plan.why}. {summary(failures)}",
@@ -236,6 +266,12 @@ class Remedy:
     def _touch(self, namespace: str) -> None:
         for workload in self.state.claiming(namespace):
             self.queues.workloads.add(workload)
+
+
+def _controller(obj: Mapping[str, Any]) -> str | None:
+    """Return the uid of what controls an object, or None."""
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def _selector(selector: Mapping[str, Any]) -> str:

@@ -47,7 +47,8 @@ class _Said:
     """A condition before it is known since when it holds."""
 
     type: ConditionType
-    good: bool
+    good: bool | None
+    """None where it is not known."""
     reason: str
     message: str
 
@@ -64,7 +65,7 @@ def status(
     zones = tuple(_zone(declared.name, zone, spec, findings, state) for zone in spec.zones)
     violations = sum(zone.violation_count for zone in zones)
     said = (
-        _ready(zones, findings),
+        _ready(zones),
         _enforced(spec, zones, state.enforcement_faults),
         _isolated(spec, zones, state),
         _agreements(plan),
@@ -89,9 +90,14 @@ def unreadable(declared: Declared, state: State, now: dt.datetime) -> Status:
         reason="InvalidSpec",
         message=f"{declared.problem}; what stands of the boundary was left as it is",
     )
-    return Status(
-        observed_generation=declared.generation,
-        conditions=_conditions(declared, state, [said], now),
+    # The rest is kept: what was true of the boundary still is.
+    known = Status.model_validate(state.statuses.get(declared.name, {}))
+    kept = tuple(entry for entry in known.conditions if entry.type != said.type.value)
+    return known.model_copy(
+        update={
+            "observed_generation": declared.generation,
+            "conditions": (*_conditions(declared, state, [said], now), *kept),
+        }
     )
 
 
@@ -172,7 +178,7 @@ def _worst_first(entry: tuple[str, str, Verdict]) -> tuple[bool, int, str, str]:
     return (not verdict.denied, -len(verdict.rules), kind, name)
 
 
-def _ready(zones: Iterable[ZoneStatus], findings: Findings) -> _Said:
+def _ready(zones: Iterable[ZoneStatus]) -> _Said:
     zones = tuple(zones)
     for bad, reason in (
         ([z for z in zones if z.state == "Conflict"], "NamespaceConflict"),
@@ -182,7 +188,6 @@ def _ready(zones: Iterable[ZoneStatus], findings: Findings) -> _Said:
         if bad:
             message = "; ".join(f"zone {zone.name}: {zone.message}" for zone in bad[:_SHOWN])
             return _Said(ConditionType.READY, good=False, reason=reason, message=message)
-    del findings
     return _Said(
         ConditionType.READY,
         good=True,
@@ -290,6 +295,14 @@ def _named(agreements: Iterable[AgreementState]) -> list[str]:
 
 def _compliant(zones: Iterable[ZoneStatus], violations: int) -> _Said:
     zones = tuple(zones)
+    unseen = [zone.name for zone in zones if zone.state in ("Conflict", "Terminating")]
+    if unseen and not violations:
+        return _Said(
+            ConditionType.COMPLIANT,
+            good=None,
+            reason="NotJudged",
+            message=f"what runs in zone {_first(unseen)} was not judged",
+        )
     if not violations:
         running = sum(zone.workloads for zone in zones)
         return _Said(
@@ -324,7 +337,7 @@ def _conditions(
     before = {entry["type"]: entry for entry in stored.get("conditions") or ()}
     conditions = []
     for entry in said:
-        value = "True" if entry.good else "False"
+        value = "Unknown" if entry.good is None else str(entry.good)
         known = before.get(entry.type.value)
         since: Any = now.replace(microsecond=0)
         if known is not None and known.get("status") == value:

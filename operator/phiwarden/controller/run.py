@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import kopf
@@ -13,7 +13,6 @@ import structlog
 
 from phiwarden import __version__
 from phiwarden.api import names
-from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.events import Recorder
 from phiwarden.cluster.reflector import Reflector
@@ -67,26 +66,37 @@ class Controller:
     clock: Clock = utc_now
     state: State = field(default_factory=State)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _observer: Observer | None = None
+    _look_again: Callable[[str], None] | None = None
     _api: Api | None = None
 
     async def start(self) -> None:
+        """Begin; one that fails leaves nothing behind, since kopf tries again."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            self.state = State()
+            raise
+
+    async def _start(self) -> None:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
         queues = self._queues(api)
         enforcement = Enforcement(installed(self.settings.username, self.settings.exempt_groups))
-        observer = self._observer = Observer(self.state, queues, enforcement)
+        self._look_again = queues.workloads.add
+        observer = Observer(self.state, queues, enforcement)
         boundary, running = observer.reflectors(api)
         await self._follow(boundary)
         observer.check_enforcement()
-        for body in await api.list(resources.collection(resources.PHIWORKLOAD)):
-            observer.workload(body, gone=False)
         pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
         self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
         await self._follow(running)
         self._spawn(queues.audits.run(AUDITORS), "audits")
-        await self._first_audit(queues)
-        observer.drop_gone_quarantine()
+        if await self._first_audit(queues):
+            observer.drop_gone_quarantine()
+        self.state.judged.update(
+            {name: replace(zone, held=()) for name, zone in self.state.boundaries.items()}
+        )
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
         log.info("controller.ready", version=__version__, workloads=len(self.state.workloads))
@@ -96,13 +106,19 @@ class Controller:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
         if self._api is not None:
             await self._api.close()
+            self._api = None
 
     def seen(self, event: kopf.RawEvent) -> None:
-        """Take in what kopf's watch tells of a PHIWorkload."""
-        assert self._observer is not None  # kopf watches only after it was started
-        self._observer.workload(event["object"], gone=event["type"] == "DELETED")
+        """Look at a PHIWorkload again that kopf tells of.
+
+        What it says is taken from a watch of our own: kopf's does not tell of
+        objects that went while it was interrupted.
+        """
+        assert self._look_again is not None  # kopf watches only after it was started
+        self._look_again(event["object"]["metadata"]["name"])
 
     def check(self) -> None:
         """Raise if a task that must run for ever has ended.
@@ -147,13 +163,15 @@ class Controller:
         for reflector in reflectors:
             await reflector.synced.wait()
 
-    async def _first_audit(self, queues: Queues) -> None:
+    async def _first_audit(self, queues: Queues) -> bool:
         """Wait until what runs was judged once, so that the first status is a true one."""
         try:
             async with asyncio.timeout(FIRST_AUDIT):
                 await queues.audits.settled()
         except TimeoutError:
             log.warning("audit.slow", waiting=len(queues.pending))
+            return False
+        return True
 
     def _spawn(self, work: Any, name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
@@ -178,7 +196,7 @@ def run(settings: Settings, *, liveness: str | None = None, clock: Clock = utc_n
 
 
 def _register(registry: kopf.OperatorRegistry, controller: Controller) -> None:
-    @kopf.on.startup(id="start", registry=registry)
+    @kopf.on.startup(id="start", backoff=2, registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True

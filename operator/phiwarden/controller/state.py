@@ -87,6 +87,7 @@ class State:
         foreign_policies: names of others' NetworkPolicies, by namespace.
         boundaries: what zones are judged by, by namespace; ahead of the Namespace
             itself while a change is being written.
+        judged: what all that runs in a zone was judged by, by namespace; without its held list.
         verdicts: what was found of objects that run in zones, by namespace.
         quarantined: what is in quarantine, by namespace.
         labelled: namespaces in which pods carry the quarantine label.
@@ -102,6 +103,7 @@ class State:
     wanted: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     foreign_policies: dict[str, set[str]] = field(default_factory=dict)
     boundaries: dict[str, ZoneBoundary] = field(default_factory=dict)
+    judged: dict[str, ZoneBoundary] = field(default_factory=dict)
     verdicts: dict[str, dict[ObjectKey, Verdict]] = field(default_factory=dict)
     quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)
     remediations: dict[str, deque[Remediation]] = field(default_factory=dict)

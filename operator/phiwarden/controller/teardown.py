@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +10,9 @@ import structlog
 from phiwarden.api import names
 from phiwarden.api.workload import ClinicalImpact, WorkloadSpec, Zone
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import JSON_PATCH, MERGE_PATCH, Api, Refused
+from phiwarden.cluster.client import JSON_PATCH, Api, Refused
 from phiwarden.cluster.events import EventType, Recorder
+from phiwarden.controller.apply import remove
 from phiwarden.controller.state import Declared, State
 from phiwarden.rulebook import shapes
 
@@ -36,9 +35,11 @@ class Teardown:
         """
         if names.FINALIZER not in declared.finalizers:
             return
-        if declared.spec is not None:
-            for zone in declared.spec.zones:
-                await self._zone(declared, declared.spec, zone)
+        if declared.spec is None:
+            log.warning("teardown.unreadable", workload=declared.name)
+            return  # what cannot be read cannot be removed, and must not be forgotten
+        for zone in declared.spec.zones:
+            await self._zone(declared, declared.spec, zone)
         await self.set_finalizer(declared, present=False)
 
     async def _zone(self, declared: Declared, spec: WorkloadSpec, zone: Zone) -> None:
@@ -75,17 +76,10 @@ class Teardown:
         The marks go last: until then the zone is known as one, and an
         interrupted release is taken up again.
         """
-        owned = self.state.owned.get(namespace, {})
-        await asyncio.gather(
-            *(
-                self.api.delete(resources.kind_of(kind), namespace, name)
-                for kind, name in sorted(owned)
-            )
-        )
-        body = await self.api.get(shapes.NAMESPACE, None, namespace)
-        if body is not None:
-            patch = {"metadata": dict(_marks_removed(body["metadata"]))}
-            await self.api.patch(shapes.NAMESPACE, None, namespace, patch, content=MERGE_PATCH)
+        await remove(self.api, namespace, self.state.owned.get(namespace, {}))
+        # An apply of nothing takes off what we applied, and no mark of anybody else.
+        bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        await self.api.apply(shapes.NAMESPACE, bare)
 
     async def set_finalizer(self, declared: Declared, *, present: bool) -> None:
         """Add our finalizer to a PHIWorkload, or take it off; others' are left alone."""
@@ -106,18 +100,3 @@ class Teardown:
         except Refused as refused:
             if refused.code != 404:
                 raise
-
-
-def _marks_removed(metadata: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, None]]]:
-    """Yield a merge patch that takes our labels and annotations off."""
-    labels = metadata.get("labels") or {}
-    annotations = metadata.get("annotations") or {}
-    prefixes = (f"{names.GROUP}/", names.POD_SECURITY)
-    ours = [k for k in labels if k.startswith(prefixes)]
-    if labels.get(names.MANAGED_BY) == names.FIELD_MANAGER:
-        ours.append(names.MANAGED_BY)
-    yield "labels", dict.fromkeys(ours)
-    yield (
-        "annotations",
-        dict.fromkeys(k for k in annotations if k.startswith(names.BOUNDARY_PREFIX)),
-    )

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from phiwarden.cluster.client import ClusterError
+from phiwarden.cluster.client import ClusterError, Refused
 
 K = TypeVar("K", bound=Hashable)
 
@@ -21,6 +21,13 @@ LAST_DELAY: Final = 60.0
 def backoff(failures: int) -> float:
     """Return the seconds to wait after so many failures in a row, the first being 1."""
     return min(FIRST_DELAY * 2.0 ** min(failures - 1, 16), LAST_DELAY)
+
+
+def _told(error: Exception) -> str:
+    """Return what may be logged of an error: a refusal can quote values of an object."""
+    if isinstance(error, Refused):
+        return f"Refused: {error.code} {error.reason}"
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 class WorkQueue(Generic[K]):
@@ -92,7 +99,7 @@ class WorkQueue(Generic[K]):
             key=str(key),
             failures=failures,
             retry_seconds=delay,
-            error=f"{type(error).__name__}: {error}"[:300],
+            error=_told(error),
             exc_info=failures == 1 and not isinstance(error, ClusterError),
         )
         loop = asyncio.get_running_loop()

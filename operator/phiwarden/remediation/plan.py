@@ -37,12 +37,25 @@ class Plan:
         why: for a person; names no values of the object.
         target: the revision to go back to, for ROLL_BACK.
         quarantine: value of the quarantine label of the pods, for HOLD and ISOLATE.
+        held: whether lost pods must be replaced although they break rules.
     """
 
     action: Action
     why: str
     target: Revision | None = None
     quarantine: Quarantine | None = None
+    held: bool = False
+
+
+def hold(because: str) -> Plan:
+    """Return the plan that keeps direct care running, apart from all but treatment."""
+    return Plan(
+        Action.HOLD,
+        f"{because}; direct care is kept running, cut off from every egress but its flows for"
+        " treatment",
+        quarantine=Quarantine.CARE,
+        held=True,
+    )
 
 
 def plan_for(
@@ -63,7 +76,12 @@ def plan_for(
     if deployment["metadata"].get("deletionTimestamp"):
         return Plan(Action.LEAVE, "it is being deleted")
     if spec.get("paused"):
-        return Plan(Action.LEAVE, "its rollout is paused by somebody who is working on it")
+        # Left alone, but direct care must not lose a pod over it.
+        return Plan(
+            Action.LEAVE,
+            "its rollout is paused by somebody who is working on it",
+            held=impact is ClinicalImpact.DIRECT_CARE,
+        )
     for revision in history:
         if complies(revision.template):
             return Plan(
@@ -73,12 +91,7 @@ def plan_for(
             )
     match impact:
         case ClinicalImpact.DIRECT_CARE:
-            return Plan(
-                Action.HOLD,
-                "no revision keeps the rules; direct care is kept running, cut off from every"
-                " egress but its flows for treatment",
-                quarantine=Quarantine.CARE,
-            )
+            return hold("no revision keeps the rules")
         case ClinicalImpact.CARE_SUPPORT:
             return Plan(
                 Action.ISOLATE,

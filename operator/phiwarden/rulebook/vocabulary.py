@@ -107,21 +107,24 @@ TRUSTED: Final = Variable(
     f" && request.userInfo.groups.exists(group, group in {EXEMPT_GROUPS}))",
 )
 
-_REPLICASETS: Final = (
+_POD_MAKERS: Final = (
     "system:kube-controller-manager",
     "system:serviceaccount:kube-system:replicaset-controller",
+    "system:serviceaccount:kube-system:statefulset-controller",
+    "system:serviceaccount:kube-system:daemon-set-controller",
 )
 
-# The name alone proves nothing: only the controller itself can speak as its
-# account, and it makes pods from a ReplicaSet's template and nothing else.
+# The name alone proves nothing: only the controllers themselves can speak as their
+# accounts, and they make pods from their object's template and nothing else.
 _HELD: Final = Variable(
     "held",
     "request.operation == 'CREATE' && variables.readable && variables.impact == 'direct-care'"
-    f" && request.userInfo.username in {_quoted(_REPLICASETS)}"
+    f" && request.userInfo.username in {_quoted(_POD_MAKERS)}"
     " && has(object.metadata.ownerReferences)"
     " && object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller"
-    " && owner.kind == 'ReplicaSet' && owner.name.contains('-')"
-    " && ('Deployment/' + owner.name.substring(0, owner.name.lastIndexOf('-')))"
+    " && (owner.kind == 'ReplicaSet' && owner.name.contains('-')"
+    " ? 'Deployment/' + owner.name.substring(0, owner.name.lastIndexOf('-'))"
+    " : owner.kind + '/' + owner.name)"
     f" in {_listed(names.HELD)})",
 )
 
