@@ -58,12 +58,13 @@ class Zone:
 
     def state(self) -> Body:
         """Return what must not change of the Namespace."""
-        return standing(self.operator.get(self.path).body)
+        return standing(self.engineer.get(self.path).body)
 
 
 def standing(body: Body) -> Body:
     """Return everything of an object that a change of its boundary would change."""
     metadata = body["metadata"]
+    assert "uid" in metadata, body
     kept = ("uid", "labels", "annotations", "ownerReferences", "deletionTimestamp")
     rest = {k: v for k, v in body.items() if k not in ("metadata", "status")}
     return {**rest, **{key: metadata.get(key) for key in kept}}
@@ -227,7 +228,7 @@ def test_a_zone_may_carry_labels_and_annotations_of_others(zone: Zone) -> None:
     change = {"labels": {"team": "radiology"}, "annotations": {"example.com/contact": "x"}}
     assert _merge(change)(zone).ok
     assert _merge({"labels": {"team": None}}, "/status")(zone).ok
-    assert "team" not in zone.operator.get(zone.path).body["metadata"]["labels"]
+    assert "team" not in zone.engineer.get(zone.path).body["metadata"]["labels"]
 
 
 LEVELS = ("enforce", "warn", "observe", "", None)
@@ -268,7 +269,7 @@ def test_nobody_else_makes_a_namespace_a_zone(
 )
 def test_what_phiwarden_owns_in_a_zone_stays_as_it_is(zone: Zone, kind: Kind, change: Body) -> None:
     path = f"{collection(kind, zone.name)}/boundary"
-    before = zone.operator.get(collection(kind, zone.name)).body["items"]
+    before = zone.engineer.get(collection(kind, zone.name)).body["items"]
 
     def patch(body: Any, content: str = MERGE, subresource: str = "") -> Answer:
         return zone.engineer.request("PATCH", path + subresource, body, content=content)
@@ -304,7 +305,7 @@ def test_what_phiwarden_owns_in_a_zone_stays_as_it_is(zone: Zone, kind: Kind, ch
             labelSelector=f"{names.MANAGED_BY}={names.FIELD_MANAGER}",
         )
     )
-    after = zone.operator.get(collection(kind, zone.name)).body["items"]
+    after = zone.engineer.get(collection(kind, zone.name)).body["items"]
     assert [standing(item) for item in after] == [standing(item) for item in before]
 
 
@@ -326,7 +327,7 @@ def test_nobody_else_makes_an_object_that_claims_to_be_phiwardens(
         claim = {"metadata": {"labels": {names.MANAGED_BY: names.FIELD_MANAGER}}}
         refused(zone.engineer.request("PATCH", path, claim, content=MERGE))
         assert zone.engineer.delete(path).ok
-    items = zone.operator.get(collection(kind, zone.name)).body["items"]
+    items = zone.engineer.get(collection(kind, zone.name)).body["items"]
     assert not [i for i in items if i["metadata"]["name"].startswith(("forged", "own"))]
 
 
@@ -337,7 +338,7 @@ def test_the_controllers_of_kubernetes_still_write_what_is_theirs(zone: Zone) ->
         lambda: (
             "pods"
             in (
-                zone.operator.get(collection(RESOURCE_QUOTA, zone.name))
+                zone.engineer.get(collection(RESOURCE_QUOTA, zone.name))
                 .body["items"][0]
                 .get("status", {})
                 .get("used", {})
@@ -382,7 +383,7 @@ def test_nobody_else_writes_a_network_policy(zone: Zone, metadata: Body) -> None
             "PATCH", f"{path}/hole", body, content=APPLY, fieldManager="mine"
         )
         refused(applied, "PHI-NET-001")
-    assert [i["metadata"]["name"] for i in zone.operator.get(path).body["items"]] == ["boundary"]
+    assert [i["metadata"]["name"] for i in zone.engineer.get(path).body["items"]] == ["boundary"]
 
 
 PORTS = {"selector": {"app": "app"}, "ports": [{"port": 8443}]}
