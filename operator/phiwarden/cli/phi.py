@@ -1,0 +1,22 @@
+"""`kubectl phi`: what application and platform teams ask before the cluster answers."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    name="kubectl phi",
+    help="Ask phiwarden before the cluster answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
