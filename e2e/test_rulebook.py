@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from e2e import zones
+from e2e.answers import failures_in, fixes_in
 from e2e.product import Product
 from e2e.rest import Answer, Rest, connect
 from e2e.waiting import until
@@ -15,14 +16,15 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster.resources import collection
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.evaluate import standard_judge
-from phiwarden.rulebook.model import Example, Rule, rulebook
-from phiwarden.rulebook.shapes import NETWORK_POLICY, PODS, SERVICE, Kind
+from phiwarden.rulebook.model import Example, Rule, Severity, rulebook
+from phiwarden.rulebook.shapes import PODS, Kind
+from phiwarden.rulebook.subjects import SUBJECTS
 
 CASES = [
     pytest.param(rule, passes, example, id=f"{rule.id}-{'pass' if passes else 'fail'}-{number}")
     for rule, passes, number, example in examples.every(rulebook())
 ]
-OBJECT_KINDS = {kind.kind: kind for kind in (SERVICE, NETWORK_POLICY)}
+KINDS = {(kind.kind, kind.api_version): kind for subject in SUBJECTS for kind in subject.kinds}
 
 
 @pytest.fixture(scope="module")
@@ -82,29 +84,32 @@ def test_the_api_server_agrees_with_the_example(
     boundary = examples.zone_of(example)
     namespace = namespaces.of(boundary, developer)
     asked = 0
-    for kind, obj in examples.objects(example):
-        answer = ask(developer, kind or OBJECT_KINDS[obj["kind"]], namespace, obj)
-        if passes:
+    for obj in examples.objects(rule, example):
+        answer = ask(developer, KINDS[obj["kind"], obj["apiVersion"]], namespace, obj)
+        denied = [
+            failure
+            for failure in standard_judge().failures(obj, boundary)
+            if failure.severity is Severity.DENY
+        ]
+        if not denied:
             assert answer.ok, answer.message
         else:
-            expected = [f.rule for f in standard_judge().failures(obj, boundary)]
-            assert rule.id in expected
+            assert not passes
             assert answer.code == 403, answer.body
-            assert [line.split()[0] for line in failures_in(answer)] == expected
+            assert failures_in(answer) == [
+                f"{f.rule} {f.place}: {f.problem} (found {f.found})" for f in denied
+            ]
+            assert fixes_in(answer) == {f.rule: f.fix for f in denied}
         asked += 1
     assert asked
-
-
-def failures_in(answer: Answer) -> list[str]:
-    """Return the failures that a refusal lists."""
-    _, _, listed = answer.message.partition(" refuses this: ")
-    return listed.split(" | ") if listed else []
 
 
 EPHEMERAL = [
     case
     for case in CASES
-    if case.values[2].container is not None and not case.values[2].pod and not case.values[2].zone
+    if examples.debugged(case.values[0], case.values[2])
+    and not case.values[2].pod
+    and not case.values[2].zone
 ]
 
 
@@ -118,11 +123,9 @@ def test_a_debug_container_is_judged_like_any_other(
     path = collection(pod, namespace)
     good = examples.manifest(pod, examples.pod_template(Example()), name="running")
     assert developer.create(path, good).code in (201, 409)
-    ((_, wanted),) = examples.shapes_with_ephemeral(example)
-    # The API takes no ports in an ephemeral container.
-    containers = [
-        {k: v for k, v in c.items() if k != "ports"} for c in wanted["spec"]["ephemeralContainers"]
-    ]
+    wanted = examples.debugged(rule, example)
+    assert wanted is not None
+    containers = wanted["spec"]["ephemeralContainers"]
     answer = developer.request(
         "PATCH",
         f"{path}/running/ephemeralcontainers",

@@ -137,12 +137,18 @@ def zone_status(rest: Rest, name: str, zone_name: str) -> Object:
     return found[0] if found else {}
 
 
-def deployment(name: str, *, replicas: int = 1, **container: Any) -> Object:
+def deployment(name: str, *, replicas: int = 2, **container: Any) -> Object:
     """Return a compliant Deployment; fields of its container can be put in place of the good ones."""
     good = {
         "name": "app",
         "image": f"registry.hospital.example/portal/{name}@{DIGEST}",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "resources": {"requests": {"cpu": "10m"}, "limits": {"memory": "32Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8443}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
     }
     labels = {"app": name}
     pod = {

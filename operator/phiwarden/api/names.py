@@ -44,6 +44,8 @@ REGISTRIES: Final = f"{BOUNDARY_PREFIX}registries"
 SERVICE_ACCOUNTS: Final = f"{BOUNDARY_PREFIX}service-accounts"
 API_ACCESS: Final = f"{BOUNDARY_PREFIX}api-access"
 REGIONS: Final = f"{BOUNDARY_PREFIX}regions"
+DESTINATIONS: Final = f"{BOUNDARY_PREFIX}destinations"
+CLUSTER_ROLES: Final = f"{BOUNDARY_PREFIX}cluster-roles"
 HELD: Final = f"{BOUNDARY_PREFIX}held"
 BOUNDARY_ANNOTATIONS: Final = (
     FORMAT,
@@ -51,6 +53,8 @@ BOUNDARY_ANNOTATIONS: Final = (
     SERVICE_ACCOUNTS,
     API_ACCESS,
     REGIONS,
+    DESTINATIONS,
+    CLUSTER_ROLES,
     HELD,
 )
 FORMAT_VERSION: Final = "1"

@@ -29,6 +29,16 @@ DNS_SUBDOMAIN: Final = Matches(
     " and end with a letter or digit",
 )
 
+ClusterRoleName = Annotated[
+    str,
+    Field(min_length=1, max_length=128),
+    Matches(
+        r"[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?",
+        "must be letters, digits, '-', '_', '.' and ':', and begin and end with a letter or digit",
+    ),
+]
+"""A name of a ClusterRole that no list separator and no path step can stand in."""
+
 MAX_NAME: Final = 40
 """Characters in the name of a workload or zone: two of them, joined, mostly fit a namespace."""
 

@@ -22,6 +22,7 @@ from phiwarden.api.quantities import Cpu, Memory
 from phiwarden.api.values import (
     DNS_SUBDOMAIN,
     WHOLE,
+    ClusterRoleName,
     Flag,
     Name,
     NamespaceName,
@@ -203,6 +204,16 @@ class Zone(ApiModel):
             description="The only identities that pods of the zone may use; `default` is never"
             " one of them.",
             json_schema_extra=list_map("name"),
+        ),
+    ] = ()
+    cluster_roles: Annotated[
+        tuple[ClusterRoleName, ...],
+        Field(
+            max_length=32,
+            description="ClusterRoles that RoleBindings may grant in the zone, beside `view`"
+            " (PHI-IDN-003). Check what they allow: a ClusterRole that reads secrets or runs"
+            " commands in pods gives that away here, too.",
+            json_schema_extra=list_set(),
         ),
     ] = ()
     quota: Annotated[Quota | None, Field(description="Upper bounds for the zone.")] = None

@@ -34,7 +34,7 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
     for zone in sorted(zones, key=lambda zone: zone.name):
         place = Place(workload, zone.name, zone.namespace_in(workload))
         boundary = zone_boundary(workload, zone, spec, facts)
-        namespace = namespace_object(place.namespace, boundary)
+        namespace = namespace_object(place.namespace, boundary, relaxed=zone.name in facts.relaxed)
         if spec.enforcement is not Enforcement.ENFORCE:
             plans.append(_watched(place, zone, namespace))
             continue
@@ -85,5 +85,17 @@ def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -
         service_accounts=tuple(account.name for account in zone.service_accounts),
         api_access=tuple(account.name for account in zone.service_accounts if account.api_access),
         regions=spec.residency.regions if spec.residency is not None else (),
+        destinations=_destinations(zone, spec),
+        cluster_roles=zone.cluster_roles,
         held=facts.held.get(zone.name, ()),
+    )
+
+
+def _destinations(zone: Zone, spec: WorkloadSpec) -> tuple[str, ...]:
+    reached = {flow.destination.external for flow in spec.flows if flow.source.zone == zone.name}
+    return tuple(
+        str(network)
+        for external in spec.externals
+        if external.name in reached
+        for network in external.networks()
     )

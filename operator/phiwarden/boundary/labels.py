@@ -43,6 +43,10 @@ class ZoneBoundary:
     api_access: tuple[str, ...] = ()
     """Those of the service accounts whose pods may reach the Kubernetes API."""
     regions: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
+    """Address ranges of the externals that flows lead to from here, in force or not."""
+    cluster_roles: tuple[str, ...] = ()
+    """ClusterRoles that may be bound here, beside those that anybody may be given."""
     held: tuple[str, ...] = ()
 
 
@@ -75,6 +79,8 @@ def encode(boundary: ZoneBoundary) -> tuple[dict[str, str], dict[str, str]]:
         names.SERVICE_ACCOUNTS: boundary.service_accounts,
         names.API_ACCESS: boundary.api_access,
         names.REGIONS: boundary.regions,
+        names.DESTINATIONS: boundary.destinations,
+        names.CLUSTER_ROLES: boundary.cluster_roles,
         names.HELD: boundary.held,
     }
     annotations = {names.FORMAT: names.FORMAT_VERSION}
@@ -114,6 +120,8 @@ def decode(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBou
         service_accounts=service_accounts,
         api_access=api_access,
         regions=_list(annotations, names.REGIONS),
+        destinations=_list(annotations, names.DESTINATIONS),
+        cluster_roles=_list(annotations, names.CLUSTER_ROLES),
         held=_list(annotations, names.HELD),
     )
 

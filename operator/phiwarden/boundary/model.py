@@ -47,6 +47,8 @@ class Facts:
     """Where ingress controllers and gateways run."""
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Zone to `Kind/name` of direct-care workloads whose violating template must still run."""
+    relaxed: frozenset[str] = frozenset()
+    """Zones where something is held that Pod Security admission may refuse."""
     unavailable: frozenset[str] = frozenset()
     """Zones whose namespace is not ours to take: no objects, and no flows to or from them."""
 

@@ -12,20 +12,26 @@ from phiwarden.boundary.labels import ZoneBoundary, encode
 from phiwarden.boundary.model import Desired
 
 _LEVEL = "restricted"
-_LEVEL_WITH_HELD = "privileged"
+_RELAXED = "privileged"
 
 
-def namespace_object(name: str, boundary: ZoneBoundary) -> Desired:
-    """Return the Namespace of a zone."""
+def namespace_object(name: str, boundary: ZoneBoundary, *, relaxed: bool = False) -> Desired:
+    """Return the Namespace of a zone.
+
+    Args:
+        name: of the Namespace.
+        boundary: what it carries.
+        relaxed: whether something is held there that Pod Security admission may refuse.
+    """
     labels, annotations = encode(boundary)
     labels[names.MANAGED_BY] = names.FIELD_MANAGER
-    labels |= pod_security(Enforcement(boundary.enforcement), held=bool(boundary.held))
+    labels |= pod_security(Enforcement(boundary.enforcement), relaxed=relaxed)
     metadata = {"name": name, "labels": labels, "annotations": annotations}
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     return Desired("v1", "Namespace", None, name, body)
 
 
-def pod_security(enforcement: Enforcement, *, held: bool) -> dict[str, str]:
+def pod_security(enforcement: Enforcement, *, relaxed: bool) -> dict[str, str]:
     """Return the Pod Security labels for what becomes of violations in a zone.
 
     A replacement pod of a held workload must be able to start, and Pod
@@ -37,7 +43,7 @@ def pod_security(enforcement: Enforcement, *, held: bool) -> dict[str, str]:
     if enforcement is Enforcement.WARN:
         levels["warn"] = _LEVEL
     if enforcement is Enforcement.ENFORCE:
-        levels["enforce"] = _LEVEL_WITH_HELD if held else _LEVEL
+        levels["enforce"] = _RELAXED if relaxed else _LEVEL
     labels = {}
     for mode, level in levels.items():
         labels[names.POD_SECURITY + mode] = level

@@ -52,7 +52,7 @@ def _namespace(body: Mapping[str, Any]) -> dict[str, Any]:
         enforcement = Enforcement(labels.get(names.ENFORCEMENT, ""))
     except ValueError:
         enforcement = Enforcement.ENFORCE
-    ours = (names.MANAGED_BY, *names.BOUNDARY_LABELS, *pod_security(enforcement, held=False))
+    ours = (names.MANAGED_BY, *names.BOUNDARY_LABELS, *pod_security(enforcement, relaxed=False))
     return {
         "labels": _pick(labels, ours),
         "annotations": _pick(metadata.get("annotations") or {}, names.BOUNDARY_ANNOTATIONS),

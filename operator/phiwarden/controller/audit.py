@@ -110,7 +110,7 @@ class Auditor:
                 later[key] = body
                 enforced = boundary.enforcement == Enforcement.ENFORCE
                 if denied and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
-                    plan = await self.remedy.plan(key, body, boundary)
+                    plan = await self.remedy.plan(key, body, boundary, denied)
                     if plan.held:
                         self.remedy.note(key, plan)
 

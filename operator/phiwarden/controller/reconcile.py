@@ -88,6 +88,11 @@ class Reconciler:
                     zone.name: self.state.held(zone.namespace_in(declared.name))
                     for zone in spec.zones
                 },
+                relaxed=frozenset(
+                    zone.name
+                    for zone in spec.zones
+                    if self.state.relaxed(zone.namespace_in(declared.name))
+                ),
                 unavailable=frozenset(obstacles),
             ),
         )

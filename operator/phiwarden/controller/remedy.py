@@ -20,7 +20,7 @@ from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Quarantined, State
 from phiwarden.evidence.decisions import Decision, record
 from phiwarden.remediation.history import author_of_template, revision_of, revisions
-from phiwarden.remediation.plan import Action, Plan, hold, plan_for
+from phiwarden.remediation.plan import Action, Plan, hold, plan_for, tolerate
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
@@ -58,7 +58,9 @@ class Remedy:
             # Asked before: only its pods may be new.
             await self._isolate(key, body, known[1])
             return
-        plan = await self.plan(key, body, boundary)
+        plan = await self.plan(key, body, boundary, failures)
+        if plan.harmless and self._may_be_labelled(key):
+            await self._label_pods(key, body, None)
         if plan.held:
             self.note(key, plan)  # first: a step that fails must not cost a pod
         try:
@@ -70,11 +72,20 @@ class Remedy:
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (question, plan)
         self.note(key, plan)
-        if acted or not self._told_before(key, boundary, plan):
+        if acted or not (plan.harmless or self._told_before(key, boundary, plan)):
             await self._tell(key, body, boundary, failures, plan)
 
-    async def plan(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> Plan:
-        """Return the plan for an object, from its history as it is now."""
+    async def plan(
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        boundary: ZoneBoundary,
+        failures: Sequence[Failure],
+    ) -> Plan:
+        """Return the plan for an object that is denied, from its history as it is now."""
+        if not any(failure.mendable for failure in failures):
+            at_pods = any(failure.at_pods for failure in failures)
+            return tolerate(held=at_pods and boundary.impact == ClinicalImpact.DIRECT_CARE)
         if key.kind != "Deployment":
             if boundary.impact == ClinicalImpact.DIRECT_CARE:
                 return hold(f"a {key.kind} is not rolled back")
@@ -82,8 +93,8 @@ class Remedy:
         history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
 
         def complies(template: Mapping[str, Any]) -> bool:
-            probe = {"kind": "Deployment", "metadata": {}, "spec": {"template": template}}
-            found = self.judge.failures(probe, boundary)
+            back = {**body, "spec": {**body["spec"], "template": template}}
+            found = self.judge.failures(back, boundary, old=body)
             return not any(failure.severity is Severity.DENY for failure in found)
 
         return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
@@ -93,9 +104,11 @@ class Remedy:
         known = self.state.quarantined.setdefault(key.namespace, {})
         before = known.get((key.kind, key.name))
         if plan.held or plan.action in (Action.ISOLATE, Action.SCALE_TO_ZERO):
-            was = before.quarantine if before is not None else None
-            known[key.kind, key.name] = Quarantined(plan.quarantine or was, held=plan.held)
-        elif plan.action is Action.ROLL_BACK:
+            was = before.quarantine if before is not None and not plan.harmless else None
+            known[key.kind, key.name] = Quarantined(
+                plan.quarantine or was, held=plan.held, harmless=plan.harmless
+            )
+        elif plan.action is Action.ROLL_BACK or plan.harmless:
             known.pop((key.kind, key.name), None)
         if before != known.get((key.kind, key.name)):
             self._touch(key.namespace)
@@ -111,9 +124,9 @@ class Remedy:
     ) -> None:
         """Let go of an object, if it was in quarantine or held."""
         self._planned.pop(key, None)
-        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
-        if known is None and key.namespace not in self.state.labelled:
+        if not self._may_be_labelled(key):
             return
+        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
         released = await self._label_pods(key, body, None)
         if known is None and not released:
             return
@@ -121,6 +134,11 @@ class Remedy:
         self._touch(key.namespace)
         plan = Plan(Action.RELEASE, why)
         await self._tell(key, body, boundary, (), plan)
+
+    def _may_be_labelled(self, key: AuditKey) -> bool:
+        """Return whether an object's pods may carry the label of the quarantine."""
+        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
+        return known is not None or key.namespace in self.state.labelled
 
     async def _carry_out(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> bool:
         """Act, and return whether anything had to be done.

@@ -71,7 +71,7 @@ def status(
         _agreements(plan),
         _compliant(zones, violations),
     )
-    quarantined = sum(len(state.quarantined.get(zone.namespace, ())) for zone in zones)
+    quarantined = sum(len(_quarantined(state, zone.namespace)) for zone in zones)
     return Status(
         observed_generation=declared.generation,
         conditions=_conditions(declared, state, said, now),
@@ -152,7 +152,7 @@ def _zone(
         ((name, kind, verdict) for (kind, name), verdict in verdicts.items() if verdict.rules),
         key=_worst_first,
     )
-    quarantined = sorted(f"{k}/{n}" for k, n in state.quarantined.get(namespace, ()))
+    quarantined = _quarantined(state, namespace)
     common: dict[str, Any] = {
         "name": zone.name,
         "namespace": namespace,
@@ -171,6 +171,11 @@ def _zone(
         message = f"enforcement is {spec.enforcement}: violations are not refused"
         return ZoneStatus(state="Observed", message=message, **common)
     return ZoneStatus(state="Enforced", **common)
+
+
+def _quarantined(state: State, namespace: str) -> list[str]:
+    found = state.quarantined.get(namespace, {}).items()
+    return sorted(f"{kind}/{name}" for (kind, name), entry in found if not entry.harmless)
 
 
 def _worst_first(entry: tuple[str, str, Verdict]) -> tuple[bool, int, str, str]:

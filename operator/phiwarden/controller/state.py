@@ -71,6 +71,8 @@ class Quarantined:
 
     quarantine: Quarantine | None
     held: bool
+    harmless: bool = False
+    """Held for rules that cost reliability and no boundary, and not in quarantine."""
 
 
 @dataclass
@@ -138,6 +140,11 @@ class State:
         """Return `Kind/name` of what must be able to run though it breaks rules."""
         found = self.quarantined.get(namespace, {})
         return tuple(sorted(f"{k}/{n}" for (k, n), entry in found.items() if entry.held))
+
+    def relaxed(self, namespace: str) -> bool:
+        """Return whether something must run that Pod Security admission may refuse."""
+        found = self.quarantined.get(namespace, {}).values()
+        return any(entry.held and not entry.harmless for entry in found)
 
     def remembered(self, workload: str) -> deque[Remediation]:
         """Return what was put back in a workload, newest first; survives in its status."""

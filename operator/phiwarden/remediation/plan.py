@@ -38,6 +38,7 @@ class Plan:
         target: the revision to go back to, for ROLL_BACK.
         quarantine: value of the quarantine label of the pods, for HOLD and ISOLATE.
         held: whether lost pods must be replaced although they break rules.
+        harmless: whether what it breaks costs reliability and no boundary.
     """
 
     action: Action
@@ -45,6 +46,22 @@ class Plan:
     target: Revision | None = None
     quarantine: Quarantine | None = None
     held: bool = False
+    harmless: bool = False
+
+
+def tolerate(*, held: bool) -> Plan:
+    """Return the plan for what breaks rules that cost reliability and no boundary.
+
+    Args:
+        held: whether its lost pods must be replaced although rules refuse them.
+    """
+    return Plan(
+        Action.LEAVE,
+        "what it breaks costs reliability and no boundary: it is listed, and refused when it is"
+        " next changed",
+        held=held,
+        harmless=True,
+    )
 
 
 def hold(because: str) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 import cel
@@ -49,11 +50,31 @@ def _matches(text: str, pattern: str) -> bool:
     return _pattern(pattern).search(text) is not None
 
 
+def _is_ip(text: str) -> bool:
+    """Tell as Kubernetes does: no zone, and no IPv4 address in IPv6 clothes."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text and getattr(address, "ipv4_mapped", None) is None
+
+
+def _contains_ip(network: str, address: str) -> bool:
+    return ip_address(address) in ip_network(network)
+
+
 _MATCHES: Final = "isMatchedBy"
 
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     _MATCHES: _matches,
+    # Of the network library: https://kubernetes.io/docs/reference/using-api/cel/
+    "isIP": _is_ip,
+    "cidr": str,
+    "containsIP": _contains_ip,
+    "indexOf": stdlib.index_of,
     "join": stdlib.join,
+    "lowerAscii": stdlib.lower_ascii,
     "split": stdlib.split,
+    "substring": stdlib.substring,
 }
 """Functions of a context beyond the library's own."""

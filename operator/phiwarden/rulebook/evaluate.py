@@ -1,12 +1,11 @@
 """Python's verdict: the same rules, the same predicates, with exact JSON paths.
 
-The audit of what runs, rollback and the command line ask here; the API
-server asks its own CEL. Both read the predicates of `rules/*.yaml`.
+The audit of what runs, rollback, the webhook and the command line ask here;
+the API server asks its own CEL. Both read the predicates of `rules/*.yaml`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,20 +13,19 @@ from typing import Any, Final
 
 import cel
 
-from phiwarden.api.workload import ClinicalImpact, DataClass
+from phiwarden.api.workload import ClinicalImpact, DataClass, Environment
 from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.rulebook.changes import changed_parts
 from phiwarden.rulebook.dialect import FUNCTIONS, program
-from phiwarden.rulebook.failures import Failure
-from phiwarden.rulebook.model import Each, Reads, Rule, Severity, rulebook
-from phiwarden.rulebook.questions import SHOWN, questions
+from phiwarden.rulebook.failures import Failure, shown
+from phiwarden.rulebook.items import Item, Lists, items, taken_out
+from phiwarden.rulebook.model import Check, Each, Reads, Rule, Severity, rulebook
+from phiwarden.rulebook.questions import questions
 from phiwarden.rulebook.reading import settled
-from phiwarden.rulebook.shapes import CONTAINER_LISTS, Shape, shape_of, template_of
+from phiwarden.rulebook.shapes import Shape, template_of
+from phiwarden.rulebook.subjects import SUBJECTS, Part, Subject, subject_of
 
 JUDGED: Final = (Severity.DENY, Severity.WARN)
-
-
-_READS: Final = {"Service": Reads.SERVICE, "NetworkPolicy": Reads.NETWORK_POLICY}
-_READABLE: Final = (Reads.POD, *_READS.values())
 
 
 class Judge:
@@ -40,10 +38,17 @@ class Judge:
             RulebookError: a predicate does not compile; names the rule.
         """
         self.rules = tuple(rules)
-        self._compiled = {reads: _compile(self.rules, reads) for reads in _READABLE}
+        self._compiled = {
+            part: _compile(self.rules, part) for subject in SUBJECTS for part in subject.parts
+        }
 
     def failures(
-        self, obj: Mapping[str, Any], zone: ZoneBoundary, *, trusted: bool = False
+        self,
+        obj: Mapping[str, Any],
+        zone: ZoneBoundary,
+        *,
+        trusted: bool = False,
+        old: Mapping[str, Any] | None = None,
     ) -> tuple[Failure, ...]:
         """Return every rule that an object breaks in a zone, in the rulebook's order.
 
@@ -55,24 +60,30 @@ class Judge:
             obj: a manifest with `kind`; kinds that no rule reads break none.
             zone: the boundary of the namespace that the object is in.
             trusted: whether phiwarden itself wrote the object.
+            old: the object before an update, which is judged by what it changes;
+                None for a new object, or one that is judged as it stands.
         """
-        kind = str(obj.get("kind", ""))
-        shape = shape_of(kind)
-        reads = Reads.POD if shape is not None else _READS.get(kind)
-        if reads is None:
+        subject = subject_of(obj)
+        if subject is None:
             return ()
-        compiled = self._compiled[reads]
         obj = settled(obj)
-        variables = _variables(obj, zone, shape, trusted=trusted)
-        lists = _lists(variables)
+        parts = changed_parts(subject, obj, None if old is None else settled(old))
+        asked = [(part, self._compiled[part]) for part in parts if self._compiled[part].checks]
+        if not asked:
+            return ()
+        variables = _variables(subject, obj, zone, trusted=trusted)
+        lists = taken_out(variables)
         context = cel.Context(
-            variables={"object": {} if shape else obj, "variables": variables},
+            variables={"object": _head(subject, obj), "variables": variables},
             functions=FUNCTIONS,
         )
-        if _is_clean(compiled, context, lists):
-            return ()
-        base = f"{shape.path}.spec".removeprefix(".") if shape is not None else ""
-        return tuple(_failures(compiled, context, lists, base, zone))
+        found = [
+            failure
+            for part, compiled in asked
+            if not _is_clean(compiled, context, lists)
+            for failure in _failures(compiled, context, lists, part.base, zone)
+        ]
+        return tuple(sorted(found, key=lambda failure: failure.rule))
 
 
 @cache
@@ -90,28 +101,19 @@ class _Compiled:
 @dataclass(frozen=True, slots=True)
 class _CompiledCheck:
     rule: Rule
-    each: Each
-    path: str
-    problem: str
+    check: Check
     offends: cel.Program
     found: cel.Program
 
 
-def _compile(rules: tuple[Rule, ...], reads: Reads) -> _Compiled:
+def _compile(rules: tuple[Rule, ...], part: Part) -> _Compiled:
     checks = tuple(
-        _CompiledCheck(
-            rule,
-            check.each,
-            check.path,
-            check.problem,
-            program(check.offends, rule.id),
-            program(check.found, rule.id),
-        )
+        _CompiledCheck(rule, check, program(check.offends, rule.id), program(check.found, rule.id))
         for rule in rules
         for check in rule.checks
-        if rule.reads_of(check) is reads
+        if rule.reads_of(check) in part.reads
     )
-    asked = questions(rules, reads, JUDGED)
+    asked = questions(rules, part, JUDGED)
     clean = {each: [f"!{q.offends}" for q in asked if q.check.each is each] for each in Each}
     return _Compiled(
         {
@@ -123,64 +125,73 @@ def _compile(rules: tuple[Rule, ...], reads: Reads) -> _Compiled:
     )
 
 
+def _head(subject: Subject, obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the object as predicates see it, without what they see as a variable."""
+    if subject.shape is not None:
+        rest = {k: v for k, v in _map(obj.get("spec")).items() if k not in _TEMPLATES}
+        return {"spec": rest} if len(subject.parts) > 1 else {}
+    return {key: value for key, value in obj.items() if key not in _CONTENTS}
+
+
+_TEMPLATES: Final = ("template", "jobTemplate", "selector")
+_CONTENTS: Final = ("data", "status")
+
+
 def _variables(
-    obj: Mapping[str, Any], zone: ZoneBoundary, shape: Shape | None, *, trusted: bool
+    subject: Subject, obj: Mapping[str, Any], zone: ZoneBoundary, *, trusted: bool
 ) -> dict[str, Any]:
     """Return the values of the names in `vocabulary`."""
     variables: dict[str, Any] = {
+        "kind": str(obj.get("kind", "")),
         "data": zone.data,
+        "environment": zone.environment,
         "impact": zone.impact,
         "exposure": zone.exposure,
         "registries": list(zone.registries),
         "serviceAccounts": list(zone.service_accounts),
         "apiAccess": list(zone.api_access),
         "regions": list(zone.regions),
+        "destinations": list(zone.destinations),
+        "clusterRoles": list(zone.cluster_roles),
         "trusted": trusted,
+        "handmade": True,
     }
-    if shape is None:
-        return variables
+    if subject.shape is not None:
+        return variables | _pod(subject.shape, obj)
+    if subject.name == "configmaps":
+        entries = _map(obj.get("data"))
+        size = sum(len(value) for value in entries.values() if isinstance(value, str))
+        return variables | {"entries": entries, "size": size}
+    return variables
+
+
+def _pod(shape: Shape, obj: Mapping[str, Any]) -> dict[str, Any]:
     template = template_of(shape, obj) or {}
-    pod = template.get("spec") or {}
-    pod = pod if isinstance(pod, Mapping) else {}
-    metadata = template.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    account = pod.get("serviceAccountName") or pod.get("serviceAccount") or "default"
-    return variables | {
+    pod = _map(template.get("spec"))
+    return {
         "pod": pod,
-        "annotations": annotations if isinstance(annotations, Mapping) else {},
-        "serviceAccount": account,
+        "annotations": _map(_map(template.get("metadata")).get("annotations")),
+        "serviceAccount": pod.get("serviceAccountName") or pod.get("serviceAccount") or "default",
     }
 
 
-_Lists = Mapping[str, list[Any]]
+def _map(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
 
 
-def _lists(variables: dict[str, Any]) -> _Lists:
-    """Take what is asked about item by item out of the variables: an access costs their size."""
-    if "pod" not in variables:
-        return {}
-    names = (*CONTAINER_LISTS, "volumes")
-    pod = variables["pod"]
-    variables["pod"] = {key: value for key, value in pod.items() if key not in names}
-    annotations = list(variables.pop("annotations").items())
-    return {name: _listed(pod, name) for name in names} | {"annotations": annotations}
-
-
-def _listed(pod: Mapping[str, Any], name: str) -> list[Any]:
-    """Return a list of a pod; what stands there instead of a list is judged as its one item."""
-    found = pod.get(name) or []
-    return found if isinstance(found, list) else [found]
-
-
-def _is_clean(compiled: _Compiled, context: cel.Context, lists: _Lists) -> bool:
+def _is_clean(compiled: _Compiled, context: cel.Context, lists: Lists) -> bool:
     """Return whether no check finds an offender; one boolean for each item that is asked about."""
     for each, clean in compiled.clean.items():
-        for _, _, item in _items(each, "", lists):
-            for name, value in item.items():
-                context.add_variable(name, value)
+        for item in items(each, "", lists):
+            _show(context, item)
             if _asked(clean, context, failing=False) is not True:
                 return False
     return True
+
+
+def _show(context: cel.Context, item: Item) -> None:
+    for name, value in item.names.items():
+        context.add_variable(name, value)
 
 
 def _asked(program: cel.Program, context: cel.Context, *, failing: Any) -> Any:
@@ -192,87 +203,33 @@ def _asked(program: cel.Program, context: cel.Context, *, failing: Any) -> Any:
 
 
 def _failures(
-    compiled: _Compiled,
-    context: cel.Context,
-    lists: _Lists,
-    base: str,
-    zone: ZoneBoundary,
+    compiled: _Compiled, context: cel.Context, lists: Lists, base: str, zone: ZoneBoundary
 ) -> list[Failure]:
+    kind = ClinicalImpact(zone.impact), DataClass(zone.data), Environment(zone.environment)
     failures = []
-    for check in compiled.checks:
-        severity = check.rule.severity_in(ClinicalImpact(zone.impact), DataClass(zone.data))
+    for asked in compiled.checks:
+        severity = asked.rule.severity_in(*kind)
         if severity not in JUDGED:
             continue
-        for path, place, item in _items(check.each, base, lists):
-            for name, value in item.items():
-                context.add_variable(name, value)
-            if _asked(check.offends, context, failing=True):
-                for name, value in item.items():
-                    context.add_variable(name, _cut(value))
-                found = _shown(_asked(check.found, context, failing=None))
-                failures.append(
-                    Failure(
-                        check.rule.id,
-                        severity,
-                        f"{path}{check.path}".removeprefix("."),
-                        f"{place}{check.path}".removeprefix("."),
-                        check.problem,
-                        found,
-                        check.rule.fix,
-                    )
-                )
+        for item in items(asked.check.each, base, lists):
+            _show(context, item)
+            if _asked(asked.offends, context, failing=True):
+                _show(context, item.cut())
+                found = _asked(asked.found, context, failing=None)
+                failures.append(_failure(asked, severity, item, found))
     return failures
 
 
-_Item = tuple[str, str, Mapping[str, Any]]
-"""(path with indices, path with names, names in the predicate and what they stand for)"""
-
-
-def _items(each: Each, base: str, lists: _Lists) -> list[_Item]:
-    """Return everything that a check is asked about."""
-    match each:
-        case Each.OBJECT:
-            return [(base, base, {})]
-        case Each.ANNOTATION:
-            beside = base.removesuffix("spec").removesuffix(".")
-            return [
-                (path := f"{beside}.metadata.annotations[{_shown(key)}]", path, names)
-                for key, value in lists["annotations"]
-                for names in ({"key": key, "annotation": value},)
-            ]
-        case Each.VOLUME:
-            return _listed_items("volume", "volumes", base, lists)
-        case Each.CONTAINER:
-            return [
-                item
-                for name in CONTAINER_LISTS
-                for item in _listed_items("container", name, base, lists)
-            ]
-
-
-def _listed_items(variable: str, name: str, base: str, lists: _Lists) -> list[_Item]:
-    return [
-        (f"{base}.{name}[{index}]", f"{base}.{name}[{_name(item)}]", {variable: item})
-        for index, item in enumerate(lists[name])
-    ]
-
-
-def _name(item: Any) -> str:
-    return _shown(item.get("name") if isinstance(item, Mapping) else None)
-
-
-_READ: Final = 128
-"""Entries of a list that `found` looks at: more than that is not shown anyway."""
-
-
-def _cut(item: Any) -> Any:
-    if not isinstance(item, dict):
-        return item
-    return {k: v[:_READ] if isinstance(v, list) else v for k, v in item.items()}
-
-
-_SHOWABLE: Final = re.compile(SHOWN.removesuffix("$") + r"\Z")
-
-
-def _shown(found: object) -> str:
-    return found if isinstance(found, str) and _SHOWABLE.match(found) else "not shown"
+def _failure(asked: _CompiledCheck, severity: Severity, item: Item, found: object) -> Failure:
+    rule, check = asked.rule, asked.check
+    return Failure(
+        rule=rule.id,
+        severity=severity,
+        path=f"{item.path}{check.path}".removeprefix("."),
+        place=f"{item.place}{check.path}".removeprefix("."),
+        problem=check.problem,
+        found=shown(found),
+        fix=rule.fix,
+        mendable=rule.mends(check),
+        at_pods=rule.reads_of(check) is Reads.POD,
+    )

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from phiwarden.boundary.labels import ZoneBoundary
-from phiwarden.rulebook.model import Example, Rule
-from phiwarden.rulebook.shapes import POD_SHAPES, PODS, Kind, Shape
+from phiwarden.rulebook.model import LISTS, Each, Example, Reads, Rule
+from phiwarden.rulebook.shapes import POD_SHAPES, PODS, WORKLOADS, Kind
 
 DIGEST: Final = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -30,8 +30,30 @@ ZONE: Final = ZoneBoundary(
 _CONTAINER: Final[dict[str, Any]] = {
     "name": "app",
     "image": f"registry.hospital.example/portal/app@{DIGEST}",
-    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    "resources": {
+        "requests": {"cpu": "100m", "memory": "128Mi"},
+        "limits": {"memory": "128Mi"},
+    },
+    "readinessProbe": {"httpGet": {"path": "/ready", "port": 8443}},
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    },
 }
+
+_NOT_IN: Final = {
+    "initContainers": ("readinessProbe", "livenessProbe", "startupProbe", "lifecycle"),
+    "ephemeralContainers": (
+        "readinessProbe",
+        "livenessProbe",
+        "startupProbe",
+        "lifecycle",
+        "ports",
+        "resources",
+    ),
+}
+"""Fields that the API server takes in no such container."""
 
 _POD: Final[dict[str, Any]] = {
     "serviceAccountName": "app",
@@ -69,7 +91,8 @@ def pod_template(example: Example, container_list: str = "containers") -> dict[s
         if example.pod is not None:
             # The example changes what all containers inherit, so all of them change with it.
             pod["containers"] = [changed]
-        pod[container_list] = [{**changed, "name": "second"}]
+        second = {k: v for k, v in changed.items() if k not in _NOT_IN[container_list]}
+        pod[container_list] = [{**second, "name": "second"}]
     metadata: dict[str, Any] = {"labels": {"app": "app"}}
     if example.annotations is not None:
         metadata["annotations"] = dict(example.annotations)
@@ -79,10 +102,13 @@ def pod_template(example: Example, container_list: str = "containers") -> dict[s
 def _spec(kind: Kind, template: Mapping[str, Any]) -> dict[str, Any]:
     selector = {"matchLabels": {"app": "app"}}
     match kind.kind:
-        case "Deployment" | "DaemonSet" | "ReplicaSet":
+        case "Deployment":
+            return {"replicas": 2, "selector": selector, "template": template}
+        case "DaemonSet" | "ReplicaSet":
             return {"selector": selector, "template": template}
         case "StatefulSet":
-            return {"selector": selector, "serviceName": "app", "template": template}
+            service = {"replicas": 2, "serviceName": "app"}
+            return {**service, "selector": selector, "template": template}
         case "ReplicationController":
             return {"selector": {"app": "app"}, "template": template}
         case "Job":
@@ -105,28 +131,42 @@ def manifest(kind: Kind, template: Mapping[str, Any], name: str = "app") -> dict
     return {**head, "metadata": {"name": name}, "spec": _spec(kind, template)}
 
 
-def objects(example: Example) -> Iterator[tuple[Kind | None, dict[str, Any]]]:
-    """Yield (kind, object) of an example, in every kind and container list it applies to.
+def objects(rule: Rule, example: Example) -> Iterator[dict[str, Any]]:
+    """Yield the objects of an example, in every kind and container list that its rule looks at.
 
     Ephemeral containers stand in running pods only, and so in no template:
     the API server's own validation refuses them in a new object.
     """
     if example.object is not None:
         metadata = {"name": "app", **example.object.get("metadata", {})}
-        yield None, {**copy.deepcopy(example.object), "metadata": metadata}
+        yield {**copy.deepcopy(example.object), "metadata": metadata}
         return
-    lists = ["containers"] if example.container is None else ["containers", "initContainers"]
-    for shape in POD_SHAPES:
+    if example.settings is not None:
+        deployment = manifest(WORKLOADS.kinds[0], pod_template(example))
+        yield {**deployment, "spec": _changed(deployment["spec"], example.settings)}
+        return
+    reads = {rule.reads_of(check) for check in rule.checks}
+    shapes = POD_SHAPES if Reads.POD in reads else (WORKLOADS,)
+    for shape in shapes:
         for kind in shape.kinds:
-            for container_list in lists:
-                yield kind, manifest(kind, pod_template(example, container_list))
+            for container_list in _lists(rule, example):
+                yield manifest(kind, pod_template(example, container_list))
 
 
-def shapes_with_ephemeral(example: Example) -> Iterator[tuple[Shape, dict[str, Any]]]:
-    """Yield a pod whose ephemeral container has the example's changes."""
-    if example.container is not None:
-        (kind,) = PODS.kinds
-        yield PODS, manifest(kind, pod_template(example, "ephemeralContainers"))
+def _lists(rule: Rule, example: Example) -> tuple[str, ...]:
+    """Return the lists in which an example's container is shown: never the one for debugging."""
+    if example.container is None:
+        return ("containers",)
+    eaches = {check.each for check in rule.checks}
+    return LISTS[Each.MAIN_CONTAINER if Each.MAIN_CONTAINER in eaches else Each.LASTING_CONTAINER]
+
+
+def debugged(rule: Rule, example: Example) -> dict[str, Any] | None:
+    """Return a pod whose ephemeral container has the example's changes, if the rule looks there."""
+    asked = any(check.each is Each.CONTAINER for check in rule.checks)
+    if example.container is None or not asked:
+        return None
+    return manifest(PODS.kinds[0], pod_template(example, "ephemeralContainers"))
 
 
 def every(rules: tuple[Rule, ...]) -> Iterator[tuple[Rule, bool, int, Example]]:

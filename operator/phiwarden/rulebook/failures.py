@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from phiwarden.rulebook.model import Severity
+from phiwarden.rulebook.questions import SHOWN
 
 _SUMMARY: Final = 500
 """Characters of a failure in a summary."""
@@ -24,6 +26,8 @@ class Failure:
         problem: what is wrong.
         found: what was found, safe to print; never a secret's value.
         fix: what to do.
+        mendable: whether what runs is put back for it, to a pod template that keeps the rule.
+        at_pods: whether pods are judged by it, too: a lost one would not be replaced.
     """
 
     rule: str
@@ -33,6 +37,8 @@ class Failure:
     problem: str
     found: str
     fix: str
+    mendable: bool = True
+    at_pods: bool = True
 
     def __str__(self) -> str:
         return f"{self.rule} {self.place}: {self.problem} (found {self.found}); fix: {self.fix}"
@@ -44,3 +50,11 @@ def summary(failures: Sequence[Failure]) -> str:
         return ""
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     return f"{str(failures[0])[:_SUMMARY]}{more}"
+
+
+def shown(found: object) -> str:
+    """Return what was found, if it is a text that is safe to print."""
+    return found if isinstance(found, str) and _SHOWABLE.match(found) else "not shown"
+
+
+_SHOWABLE: Final = re.compile(SHOWN.removesuffix("$") + r"\Z")

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Final, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from phiwarden.api.workload import ClinicalImpact, DataClass
+from phiwarden.api.workload import ClinicalImpact, DataClass, Environment
+from phiwarden.rulebook.shapes import CONTAINER_LISTS
 
 
 class RulebookError(ValueError):
@@ -32,11 +33,25 @@ class Severity(StrEnum):
 
 
 class Reads(StrEnum):
-    """What a check looks at; it decides which policy carries the check."""
+    """What a check looks at; it decides which policies carry the check."""
 
     POD = "pod"
+    """Every pod and every pod template."""
+    ROLLOUT = "rollout"
+    """The pod template of what is rolled out: Deployment, StatefulSet, DaemonSet."""
+    SETTINGS = "settings"
+    """How these are rolled out: replicas, strategy, history."""
+    SCALE = "scale"
+    """The number of replicas, as `kubectl scale` and autoscalers set it."""
     SERVICE = "service"
     NETWORK_POLICY = "networkpolicy"
+    ROUTE = "route"
+    """What publishes Services over HTTP or TLS: Ingress and the Gateway API."""
+    ENDPOINTS = "endpoints"
+    ACCESS = "access"
+    """Role and RoleBinding."""
+    CONFIG = "config"
+    """ConfigMap."""
     NAMESPACE = "namespace"
     MARK = "mark"
     OWNED = "owned"
@@ -48,9 +63,30 @@ class Each(StrEnum):
 
     OBJECT = "object"
     CONTAINER = "container"
+    LASTING_CONTAINER = "lasting-container"
+    """Not those for debugging (ephemeral), which may have no resources, ports or probes."""
+    MAIN_CONTAINER = "main-container"
     VOLUME = "volume"
     ANNOTATION = "annotation"
     """Of the pod or template: `key` is its name, `annotation` its value."""
+    ENTRY = "entry"
+    """Of a ConfigMap's data: `key` is its name, `entry` its value."""
+
+
+LISTS: Final[dict[Each, tuple[str, ...]]] = {
+    Each.CONTAINER: CONTAINER_LISTS,
+    Each.LASTING_CONTAINER: CONTAINER_LISTS[:2],
+    Each.MAIN_CONTAINER: CONTAINER_LISTS[:1],
+}
+"""The lists of a pod spec that a check about containers looks at."""
+
+
+class Running(StrEnum):
+    """What becomes of something that runs already and breaks a rule that denies."""
+
+    PUT_BACK = "put-back"
+    REPORT = "report"
+    """It is listed, and refused when it is changed: the fault costs reliability, no boundary."""
 
 
 class _Data(BaseModel):
@@ -82,16 +118,18 @@ class Example(_Data):
     """A change to a good object that a rule must pass or refuse.
 
     Attributes:
-        container: fields of a container; tried in each of the three lists.
+        container: fields of a container; tried in each list that the rule looks at.
         pod: fields of the pod spec; a null removes the field.
         annotations: annotations of the pod or pod template.
-        object: a whole object, for rules that do not read pods.
+        settings: fields of the spec of a Deployment beside its template; a null removes one.
+        object: a whole object, for rules that read neither.
         zone: fields of the boundary (`boundary.labels.ZoneBoundary`).
     """
 
     container: dict[str, Any] | None = None
     pod: dict[str, Any] | None = None
     annotations: dict[str, str] | None = None
+    settings: dict[str, Any] | None = None
     object: dict[str, Any] | None = None
     zone: dict[str, Any] = {}
 
@@ -126,6 +164,8 @@ class Rule(_Data):
     severity: dict[ClinicalImpact, Severity]
     reads: Reads | None = None
     data: tuple[DataClass, ...] | None = None
+    environments: tuple[Environment, ...] | None = None
+    running: Running = Running.PUT_BACK
     checks: Annotated[tuple[Check, ...], Field(min_length=1)]
     examples: Examples
 
@@ -161,12 +201,22 @@ class Rule(_Data):
         assert reads is not None  # _complete saw to it
         return reads
 
-    def severity_in(self, impact: ClinicalImpact, data: DataClass) -> Severity:
-        """Return what the rule does in a zone of that clinical impact and data class."""
+    def mends(self, check: Check) -> bool:
+        """Return whether what runs is put back for a check: only a pod template can be."""
+        return self.running is Running.PUT_BACK and self.reads_of(check) in _IN_TEMPLATES
+
+    def severity_in(
+        self, impact: ClinicalImpact, data: DataClass, environment: Environment
+    ) -> Severity:
+        """Return what the rule does in a zone of that kind."""
         if self.data is not None and data not in self.data:
+            return Severity.OFF
+        if self.environments is not None and environment not in self.environments:
             return Severity.OFF
         return self.severity[impact]
 
+
+_IN_TEMPLATES: Final = (Reads.POD, Reads.ROLLOUT)
 
 _TERM: Final = re.compile(r"\$\{([a-z]+)\}")
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from phiwarden.api.workload import ClinicalImpact
-from phiwarden.rulebook.model import Check, Each, Reads, Rule, Severity
+from phiwarden.rulebook.model import LISTS, Check, Each, Rule, Severity
 from phiwarden.rulebook.shapes import CONTAINER_LISTS
+from phiwarden.rulebook.subjects import Part
 
 SHOWN: Final = "^[ -~]{1,160}$"
 """What a found value must match to be shown: printable, one line, of bounded length."""
@@ -44,49 +45,70 @@ def condition(rule: Rule, levels: Iterable[Severity]) -> str | None:
         raise LookupError(rule.id)
     terms = []
     if len(impacts) < len(ClinicalImpact):
-        terms.append(f"variables.impact in {_literal(impacts)}")
+        terms.append(_among("variables.impact", impacts))
     if rule.data is not None:
-        terms.append(f"variables.data in {_literal(rule.data)}")
+        terms.append(_among("variables.data", rule.data))
+    if rule.environments is not None:
+        terms.append(_among("variables.environment", rule.environments))
     return " && ".join(terms) or None
 
 
-def _literal(values: Iterable[str]) -> str:
-    return "[" + ", ".join(f"'{value}'" for value in values) + "]"
+def _among(variable: str, values: Sequence[str]) -> str:
+    if len(values) == 1:
+        return f"{variable} == '{values[0]}'"
+    return f"{variable} in [" + ", ".join(f"'{value}'" for value in values) + "]"
 
 
-def questions(rules: Iterable[Rule], reads: Reads, levels: Sequence[Severity]) -> list[Question]:
-    """Return the checks that look at `reads` and act at one of the levels, cheapest first."""
+def questions(rules: Iterable[Rule], part: Part, levels: Sequence[Severity]) -> list[Question]:
+    """Return the checks that look at a part and act at one of the levels, cheapest first."""
     found = [
         Question(rule, check, condition(rule, levels))
         for rule in rules
         if any(severity in levels for severity in rule.severity.values())
         for check in rule.checks
-        if rule.reads_of(check) is reads
+        if rule.reads_of(check) in part.reads
     ]
     return sorted(found, key=lambda question: question.check.offends.count(".matches("))
 
 
-def clean(asked: Sequence[Question]) -> str:
-    """Return one boolean of CEL: no question finds an offender."""
+_EVERY: Final = {
+    Each.VOLUME: "variables.volumes.all(volume, {})",
+    Each.CONTAINER: "variables.containers.all(container, {})",
+    Each.LASTING_CONTAINER: "variables.lastingContainers.all(container, {})",
+    Each.MAIN_CONTAINER: "variables.pod.containers.all(container, {})",
+    Each.ANNOTATION: (
+        "variables.annotations.all(key, [variables.annotations[key]].all(annotation, {}))"
+    ),
+    Each.ENTRY: "variables.entries.all(key, [variables.entries[key]].all(entry, {}))",
+}
+
+
+def clean(asked: Sequence[Question], *, debuggable: bool = True) -> str:
+    """Return one boolean of CEL: no question finds an offender.
+
+    Args:
+        asked: the questions.
+        debuggable: whether what is asked about can have ephemeral containers. A template
+            cannot, and so one loop serves for both kinds of checks.
+    """
     terms = [f"!{q.offends}" for q in asked if q.check.each is Each.OBJECT]
-    for each, items in ((Each.VOLUME, "volumes"), (Each.CONTAINER, "containers")):
-        inner = [f"!{q.offends}" for q in asked if q.check.each is each]
+    for each, every in _EVERY.items():
+        inner = [f"!{q.offends}" for q in asked if _loop(q.check.each, debuggable) is each]
         if inner:
-            terms.append(f"variables.{items}.all({each}, {' && '.join(inner)})")
-    inner = [f"!{q.offends}" for q in asked if q.check.each is Each.ANNOTATION]
-    if inner:
-        terms.append(
-            "variables.annotations.all(key,"
-            f" [variables.annotations[key]].all(annotation, {' && '.join(inner)}))"
-        )
+            terms.append(every.format(" && ".join(inner)))
     return " && ".join(terms)
+
+
+def _loop(each: Each, debuggable: bool) -> Each:  # noqa: FBT001 - the one thing it depends on
+    return Each.CONTAINER if each is Each.LASTING_CONTAINER and not debuggable else each
 
 
 def _shown(found: str) -> str:
     return f"[{found}].map(value, value.matches('{SHOWN}') ? value : 'not shown')[0]"
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """Return a text as a CEL literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -94,8 +116,8 @@ def _line(question: Question, item: str, path: str) -> str:
     """Return CEL of one failure; `item` is CEL of the path to the item, `path` the text of the rest."""
     rule, check = question.rule, question.check
     return (
-        f"{_quote(rule.id + ' ')} + {item} + {_quote(path + ': ' + check.problem + ' (found ')}"
-        f" + {_shown(check.found)} + {_quote('); fix: ' + rule.fix)}"
+        f"{quote(rule.id + ' ')} + {item} + {quote(path + ': ' + check.problem + ' (found ')}"
+        f" + {_shown(check.found)} + ')'"
     )
 
 
@@ -114,33 +136,45 @@ def failures(asked: Sequence[Question], base: str) -> str:
                 line = _line(question, "''", f"{base}{path}".removeprefix("."))
                 lists.append(f"({question.offends} ? [{line}] : [])")
             case Each.ANNOTATION:
-                where = f"{_quote(_beside(base) + '.metadata.annotations[')} + key + ']'"
-                lists.append(
-                    "variables.annotations.filter(key,"
-                    f" [variables.annotations[key]].exists(annotation, {question.offends}))"
-                    f".map(key, {_line(question, where, path)})"
-                )
+                where = f"{quote(beside(base) + 'metadata.annotations[')} + key + ']'"
+                lists.append(_mapped(question, "annotations", "annotation", where, path))
+            case Each.ENTRY:
+                lists.append(_mapped(question, "entries", "entry", "'data[' + key + ']'", path))
             case Each.VOLUME:
-                where = f"{_quote(base + '.volumes[')} + volume.name + ']'"
+                where = f"{quote(base + '.volumes[')} + volume.name + ']'"
                 lists.append(
                     f"variables.volumes.filter(volume, {question.offends})"
                     f".map(volume, {_line(question, where, path)})"
                 )
-            case Each.CONTAINER:
-                for name in CONTAINER_LISTS:
-                    where = f"{_quote(f'{base}.{name}[')} + container.name + ']'"
+            case each:
+                for name in LISTS[each]:
+                    where = f"{quote(f'{base}.{name}[')} + container.name + ']'"
                     lists.append(
-                        f"(has(variables.pod.{name}) ? variables.pod.{name} : [])"
+                        f"{container_list(name)}"
                         f".filter(container, {question.offends})"
                         f".map(container, {_line(question, where, path)})"
                     )
     return " + ".join(lists)
 
 
+def _mapped(question: Question, items: str, item: str, where: str, path: str) -> str:
+    return (
+        f"variables.{items}.filter(key,"
+        f" [variables.{items}[key]].exists({item}, {question.offends}))"
+        f".map(key, {_line(question, where, path)})"
+    )
+
+
+def container_list(name: str) -> str:
+    """Return CEL of one of a pod's lists of containers."""
+    assert name in CONTAINER_LISTS  # a slip here would let containers go unseen
+    return f"(has(variables.pod.{name}) ? variables.pod.{name} : [])"
+
+
 def _in_order(question: Question) -> tuple[str, int]:
     return question.rule.id, question.rule.checks.index(question.check)
 
 
-def _beside(base: str) -> str:
+def beside(base: str) -> str:
     """Return the path of what holds the pod spec at `base`, ready for a further step."""
-    return base.removesuffix("spec").removesuffix(".")
+    return base.removesuffix("spec")

@@ -14,24 +14,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from phiwarden.api import names
 from phiwarden.api.workload import Enforcement
 from phiwarden.rulebook import vocabulary as words
 from phiwarden.rulebook.model import Reads, Rule, Severity
-from phiwarden.rulebook.questions import Question, clean, failures, questions
-from phiwarden.rulebook.shapes import (
-    NAMESPACE,
-    NETWORK_POLICY,
-    OWNED,
-    POD_SHAPES,
-    PODS,
-    SERVICE,
-    Kind,
-    Shape,
-)
+from phiwarden.rulebook.questions import Question, clean, failures, questions, quote
+from phiwarden.rulebook.shapes import NAMESPACE, OWNED, PODS, Kind
+from phiwarden.rulebook.subjects import SUBJECTS, Part, Subject
 
 Manifest = dict[str, Any]
 
@@ -45,17 +37,9 @@ _ACTIONS: Final = {
 }
 
 
-def _policy(
-    name: str,
-    *,
-    about: str,
-    kinds: Sequence[Kind],
-    operations: Sequence[str],
-    variables: Sequence[words.Variable],
-    message: str,
-    subresources: Sequence[str] = (),
-    object_selector: Manifest | None = None,
-) -> Manifest:
+def _resource_rules(
+    kinds: Sequence[Kind], operations: Sequence[str], subresources: Sequence[str]
+) -> list[Manifest]:
     rules = []
     for group, version in sorted({(kind.group, kind.version) for kind in kinds}):
         plurals = [k.plural for k in kinds if (k.group, k.version) == (group, version)]
@@ -68,6 +52,20 @@ def _policy(
                 "scope": "*",
             }
         )
+    return rules
+
+
+def _policy(
+    name: str,
+    *,
+    about: str,
+    kinds: Sequence[Kind],
+    operations: Sequence[str],
+    variables: Sequence[words.Variable],
+    message: str,
+    subresources: Sequence[str] = (),
+    object_selector: Manifest | None = None,
+) -> Manifest:
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -78,7 +76,7 @@ def _policy(
                 "matchPolicy": "Equivalent",
                 "namespaceSelector": {},
                 "objectSelector": object_selector or {},
-                "resourceRules": rules,
+                "resourceRules": _resource_rules(kinds, operations, subresources),
             },
             "variables": [{"name": v.name, "expression": v.expression} for v in variables],
             "validations": [
@@ -147,74 +145,73 @@ _STATIC: Final = (
 )
 
 
-def _zone_texts(asked: Sequence[Question], base: str) -> tuple[words.Variable, ...]:
-    """Return the answer: which rules are broken, all of them, and then where, as far as it fits."""
-    rules = sorted({question.rule.id for question in asked})
-    listed = "[" + ", ".join(f"'{rule}'" for rule in rules) + "]"
+def _zone_texts(asked: _Asked) -> tuple[words.Variable, ...]:
+    """Return the answer: which rules are broken, all of them, then where, then what to do."""
+    listed = " + ".join(
+        f"({words.same(part)} ? [] : {failures(questions_, part.base)})"
+        for part, questions_ in asked.items()
+    )
     return (
-        words.Variable("failures", failures(asked, base)),
-        words.Variable(
-            "broken",
-            f"{listed}.filter(rule, variables.failures.exists(line, line.startsWith(rule + ' ')))",
-        ),
+        words.Variable("failures", listed),
+        *_told(question.rule for questions_ in asked.values() for question in questions_),
         words.Variable(
             "text",
-            f"!variables.readable ? {_UNREADABLE} : {_ZONE_NAME} + variables.failures.join(' | ')",
+            f"!variables.readable ? {_UNREADABLE} : {_ZONE_NAME} + {_ANSWER}",
         ),
     )
 
 
-def _pod_policy(rules: Sequence[Rule], shape: Shape) -> list[Manifest]:
-    asked = questions(rules, Reads.POD, [Severity.DENY])
-    variables = words.pod_variables(shape)
-    held = " || variables.held" if any(v.name == "held" for v in variables) else ""
-    name = f"phiwarden-{shape.name}"
-    judged = f"({words.exempt(shape)}) || (variables.readable && {clean(asked)}){held}"
-    base = f"{shape.path}.spec".removeprefix(".")
-    policy = _policy(
-        name,
-        about=f"Holds {', '.join(kind.kind for kind in shape.kinds)} to the boundary of their zone.",
-        kinds=shape.kinds,
-        operations=["CREATE", "UPDATE"],
-        subresources=shape.subresources,
-        variables=(*variables, words.Variable("clean", judged), *_zone_texts(asked, base)),
-        message=_STATIC,
+_ANSWER: Final = "variables.failures.join(' | ') + ' | ' + variables.fixes.join(' | ')"
+
+
+def _told(rules: Iterable[Rule]) -> tuple[words.Variable, ...]:
+    """Return the rules that are broken, and what to do about each, once."""
+    fixes = {rule.id: rule.fix for rule in rules}
+    table = ", ".join(f"{quote(rule)}: {quote(f'{rule}: {fixes[rule]}')}" for rule in sorted(fixes))
+    return (
+        words.Variable("remedies", f"{{{table}}}"),
+        words.Variable(
+            "broken",
+            "["
+            + ", ".join(quote(rule) for rule in sorted(fixes))
+            + "].filter(rule, variables.failures.exists(line, line.startsWith(rule + ' ')))",
+        ),
+        words.Variable("fixes", "variables.broken.map(rule, 'fix ' + variables.remedies[rule])"),
     )
-    return [policy, *_bindings(name, "namespaceSelector")]
 
 
-# Being deleted is no excuse here: a finalizer keeps such an object, and what it opens, for as
-# long as its author likes. Taking a finalizer off leaves the spec as it is, and so passes.
-_UNCHANGED_SPEC: Final = "request.operation == 'UPDATE' && object.spec == oldObject.spec{more}"
-_SAME_ANNOTATIONS: Final = (
-    " && (has(object.metadata.deletionTimestamp)"
-    " || (has(object.metadata.annotations) ? object.metadata.annotations : {})"
-    " == (has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}))"
-)
+_Asked = Mapping[Part, Sequence[Question]]
 
 
-def _object_policy(
-    rules: Sequence[Rule],
-    reads: Reads,
-    kind: Kind,
-    about: str,
-    unchanged: str,
-    subresources: Sequence[str] = (),
-) -> list[Manifest]:
-    asked = questions(rules, reads, [Severity.DENY])
-    name = f"phiwarden-{kind.plural}"
-    judged = f"({unchanged}) || (variables.readable && {clean(asked)})"
+def _subject_policy(rules: Sequence[Rule], subject: Subject, name: str) -> list[Manifest]:
+    """Return the policy of a subject with its bindings; nothing if no rule asks about it."""
+    asked: _Asked = {
+        part: found for part in subject.parts if (found := questions(rules, part, [Severity.DENY]))
+    }
+    if not asked:
+        return []
+    variables = words.variables_of(subject)
+    debuggable = "pods/ephemeralcontainers" in subject.subresources
+    judged = " && ".join(
+        f"({words.same(part)} || ({clean(found, debuggable=debuggable)}))"
+        for part, found in asked.items()
+    )
+    untouched = " && ".join(words.same(part) for part in subject.parts)
+    passes = [untouched, f"(variables.readable && {judged})"]
+    if subject.leaving_passes:
+        passes.insert(0, "has(object.metadata.deletionTimestamp)")
+    if any(variable.name == "held" for variable in variables):
+        passes.append("variables.held")
     policy = _policy(
         name,
-        about=about,
-        kinds=[kind],
+        about=subject.about,
+        kinds=subject.kinds,
         operations=["CREATE", "UPDATE"],
-        subresources=subresources,
+        subresources=subject.subresources,
         variables=(
-            *words.ZONE,
-            words.TRUSTED,
-            words.Variable("clean", judged),
-            *_zone_texts(asked, ""),
+            *variables,
+            words.Variable("clean", " || ".join(passes)),
+            *_zone_texts(asked),
         ),
         message=_STATIC,
     )
@@ -246,7 +243,7 @@ def _guard_policy(
         operations: which requests.
         subresources: further resources that let labels or annotations be written.
     """
-    asked = questions(rules, reads, [Severity.DENY])
+    asked = questions(rules, Part((reads,), ()), [Severity.DENY])
     policy = _policy(
         name,
         about=about,
@@ -258,7 +255,8 @@ def _guard_policy(
             words.TRUSTED,
             words.Variable("clean", f"variables.trusted || ({clean(asked)})"),
             words.Variable("failures", failures(asked, "")),
-            words.Variable("text", "variables.failures.join(' | ')"),
+            *_told(question.rule for question in asked),
+            words.Variable("text", _ANSWER),
         ),
         message="the boundary is changed by phiwarden alone (PHI-GRD-001)",
     )
@@ -279,23 +277,8 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
     values that the chart knows.
     """
     manifests: list[Manifest] = []
-    for shape in POD_SHAPES:
-        manifests += _pod_policy(rules, shape)
-    manifests += _object_policy(
-        rules,
-        Reads.SERVICE,
-        SERVICE,
-        "Publishes Services of a zone only as far as its exposure allows.",
-        _UNCHANGED_SPEC.format(more=_SAME_ANNOTATIONS),
-        ["services/status"],
-    )
-    manifests += _object_policy(
-        rules,
-        Reads.NETWORK_POLICY,
-        NETWORK_POLICY,
-        "Keeps NetworkPolicies of others out of zones.",
-        _UNCHANGED_SPEC.format(more=""),
-    )
+    for subject in SUBJECTS:
+        manifests += _subject_policy(rules, subject, f"phiwarden-{subject.name}")
     manifests += _guard_policy(
         rules,
         Reads.OWNED,

@@ -47,12 +47,18 @@ class Shape:
 PODS: Final = Shape(
     "pods", (Kind("", "v1", "Pod", "pods"),), (), subresources=("pods/ephemeralcontainers",)
 )
-TEMPLATES: Final = Shape(
-    "templates",
+WORKLOADS: Final = Shape(
+    "workloads",
     (
         Kind("apps", "v1", "Deployment", "deployments"),
         Kind("apps", "v1", "StatefulSet", "statefulsets"),
         Kind("apps", "v1", "DaemonSet", "daemonsets"),
+    ),
+    ("spec", "template"),
+)
+TEMPLATES: Final = Shape(
+    "templates",
+    (
         Kind("apps", "v1", "ReplicaSet", "replicasets"),
         Kind("", "v1", "ReplicationController", "replicationcontrollers"),
         Kind("batch", "v1", "Job", "jobs"),
@@ -64,7 +70,7 @@ CRONJOBS: Final = Shape(
     (Kind("batch", "v1", "CronJob", "cronjobs"),),
     ("spec", "jobTemplate", "spec", "template"),
 )
-POD_SHAPES: Final = (PODS, TEMPLATES, CRONJOBS)
+POD_SHAPES: Final = (PODS, WORKLOADS, TEMPLATES, CRONJOBS)
 
 CONTAINER_LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
 """Lists of containers in a pod spec; a rule about containers looks at all of them."""

@@ -14,7 +14,10 @@ from typing import Final
 
 from phiwarden.api import names
 from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
-from phiwarden.rulebook.shapes import CONTAINER_LISTS, PODS, Shape
+from phiwarden.rulebook.model import LISTS, Each, Reads
+from phiwarden.rulebook.questions import container_list
+from phiwarden.rulebook.shapes import PODS, Shape
+from phiwarden.rulebook.subjects import Part, Subject
 
 OPERATOR: Final = "@operator@"
 """Stands for the operator's user name until the chart is rendered."""
@@ -82,13 +85,17 @@ _READABLE: Final = (
 ZONE: Final = (
     Variable("readable", _READABLE),
     Variable("unreadable", _UNREADABLE),
+    Variable("kind", "request.kind.kind"),
     Variable("data", f"{_LABELS}['{names.DATA}']"),
+    Variable("environment", f"{_LABELS}['{names.ENVIRONMENT}']"),
     Variable("impact", f"{_LABELS}['{names.IMPACT}']"),
     Variable("exposure", f"{_LABELS}['{names.EXPOSURE}']"),
     Variable("registries", _listed(names.REGISTRIES)),
     Variable("serviceAccounts", _listed(names.SERVICE_ACCOUNTS)),
     Variable("apiAccess", _listed(names.API_ACCESS)),
     Variable("regions", _listed(names.REGIONS)),
+    Variable("destinations", _listed(names.DESTINATIONS)),
+    Variable("clusterRoles", _listed(names.CLUSTER_ROLES)),
 )
 """What the declaration says of the zone that a request is for."""
 
@@ -129,24 +136,20 @@ _HELD: Final = Variable(
 )
 
 
-def _list_or_empty(field: str) -> str:
-    return f"(has(variables.pod.{field}) ? variables.pod.{field} : [])"
-
-
-def pod_variables(shape: Shape) -> tuple[Variable, ...]:
+def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
     """Return the variables of a policy whose objects carry a pod at the shape's place."""
     here = f"object{shape.path}"
     held = (_HELD,) if shape is PODS else ()
     return (
-        *ZONE,
         Variable("pod", f"{here}.spec"),
         Variable(
             "annotations",
             f"has({here}.metadata) && has({here}.metadata.annotations)"
             f" ? {here}.metadata.annotations : {{}}",
         ),
-        Variable("containers", " + ".join(_list_or_empty(name) for name in CONTAINER_LISTS)),
-        Variable("volumes", _list_or_empty("volumes")),
+        Variable("containers", _joined(Each.CONTAINER)),
+        Variable("lastingContainers", _joined(Each.LASTING_CONTAINER)),
+        Variable("volumes", "has(variables.pod.volumes) ? variables.pod.volumes : []"),
         Variable(
             "serviceAccount",
             "has(variables.pod.serviceAccountName) ? variables.pod.serviceAccountName"
@@ -156,15 +159,49 @@ def pod_variables(shape: Shape) -> tuple[Variable, ...]:
     )
 
 
-def exempt(shape: Shape) -> str:
-    """Return CEL for requests that are not judged: nothing that runs is ever made stuck.
+def _joined(each: Each) -> str:
+    return " + ".join(container_list(name) for name in LISTS[each])
 
-    An update that leaves what the rules read as it was passes (a scale, a
-    label, a finalizer), and so does anything on its way out. What a pod
-    reads is its spec: network plug-ins and others annotate running pods.
-    """
-    part = f"{shape.path}" if shape.template else ".spec"
-    return (
-        "has(object.metadata.deletionTimestamp)"
-        f" || (request.operation == 'UPDATE' && object{part} == oldObject{part})"
-    )
+
+_SLICE_MAKERS: Final = (
+    "system:kube-controller-manager",
+    "system:serviceaccount:kube-system:endpoint-controller",
+    "system:serviceaccount:kube-system:endpointslice-controller",
+    "system:serviceaccount:kube-system:endpointslicemirroring-controller",
+)
+
+_OF_READS: Final = {
+    Reads.NETWORK_POLICY: (TRUSTED,),
+    Reads.ENDPOINTS: (
+        Variable("handmade", f"!(request.userInfo.username in {_quoted(_SLICE_MAKERS)})"),
+    ),
+    Reads.CONFIG: (
+        Variable("entries", "has(object.data) ? object.data : {}"),
+        Variable("size", "variables.entries.map(key, variables.entries[key].size()).sum()"),
+    ),
+}
+
+
+def variables_of(subject: Subject) -> tuple[Variable, ...]:
+    """Return the variables that the predicates about a subject may use, in order of dependence."""
+    more = [v for reads, found in _OF_READS.items() if subject.reads(reads) for v in found]
+    pod = () if subject.shape is None else _pod_variables(subject.shape)
+    return (*ZONE, *pod, *more)
+
+
+def same(part: Part) -> str:
+    """Return CEL that is true for an update that leaves a part as it was."""
+    terms = [_same(steps) for steps in part.fields]
+    terms += [f"(has(object.metadata.deletionTimestamp) || {_same(s)})" for s in part.living]
+    return "(request.operation == 'UPDATE' && " + " && ".join(terms) + ")"
+
+
+def _same(steps: str) -> str:
+    if steps in _ALWAYS_THERE:
+        return f"object.{steps} == oldObject.{steps}"
+    here, there = f"object.{steps}", f"oldObject.{steps}"
+    return f"(has({here}) ? has({there}) && {here} == {there} : !has({there}))"
+
+
+_ALWAYS_THERE: Final = ("spec.template", "spec.jobTemplate.spec.template")
+"""Fields that the API server requires: no question whether they are there."""
