@@ -279,10 +279,49 @@ def test_a_pause_costs_held_direct_care_no_pod(admin: Rest, name: str) -> None:
         lambda: [e for e in events_of(admin, name, "api") if e["reason"] == "LeftAlone"],
         "the pause was seen",
     )
-    (pod,) = admin.get(f"{NAMESPACES}/{name}/pods").body["items"]
+    pod, *_ = admin.get(f"{NAMESPACES}/{name}/pods").body["items"]
     assert admin.delete(f"{NAMESPACES}/{name}/pods/{pod['metadata']['name']}").ok
     until(available(admin, name, "api"), "the lost pod was replaced")
     assert zone_status(admin, name, "app")["quarantined"] == ["Deployment/api"]
+
+
+def test_what_costs_reliability_alone_is_listed_and_keeps_running(admin: Rest, name: str) -> None:
+    """Care is not disturbed over a missing memory limit; the next change of it is refused."""
+    loose = deployment("api", resources=None)
+    roll_out(admin, name, loose)
+    adopt(admin, name, clinicalImpact="direct-care")
+    (listed,) = wait_for_violations(admin, name)
+    assert listed["rules"] == ["PHI-POD-005"]
+    assert zone_status(admin, name, "app").get("quarantined", []) == []
+    assert quarantine_of(admin, name, "api") == {None}
+    assert events_of(admin, name, "api") == []
+    stored = admin.get(f"{deployments(name)}/api").body
+    assert stored["metadata"]["generation"] == 1
+    labels = admin.get(f"{NAMESPACES}/{name}").body["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    pod, *_ = admin.get(f"{NAMESPACES}/{name}/pods").body["items"]
+    assert admin.delete(f"{NAMESPACES}/{name}/pods/{pod['metadata']['name']}").ok
+    until(available(admin, name, "api"), "the lost pod was replaced")
+
+
+def test_direct_care_goes_back_to_a_revision_that_costs_reliability_alone(
+    admin: Rest, name: str
+) -> None:
+    """The way back is open although nobody else could roll out that revision now."""
+    loose = deployment("api", resources=None, readinessProbe=None)
+    roll_out(admin, name, loose, bad(loose, "3.0"))
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: image_of(admin, name, "api").endswith(DIGEST), "the template is the old one")
+    until(available(admin, name, "api"), "its pods are there")
+    (listed,) = wait_for_violations(admin, name)
+    assert listed["rules"] == ["PHI-POD-005", "PHI-POD-006"]
+
+
+def wait_for_violations(admin: Rest, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = until(
+        lambda: zone_status(admin, name, "app").get("violations"), "violations are listed"
+    )
+    return found
 
 
 def test_direct_care_of_a_stateful_set_keeps_its_pods(admin: Rest, name: str) -> None:
@@ -298,7 +337,7 @@ def test_direct_care_of_a_stateful_set_keeps_its_pods(admin: Rest, name: str) ->
     assert admin.create(sets, body).ok
 
     def running() -> bool:
-        return admin.get(f"{sets}/records").body.get("status", {}).get("readyReplicas") == 1
+        return admin.get(f"{sets}/records").body.get("status", {}).get("readyReplicas") == 2
 
     until(running, "it runs")
     adopt(admin, name, clinicalImpact="direct-care")
@@ -322,7 +361,7 @@ def test_what_leaves_the_boundary_is_left_alone(admin: Rest, name: str) -> None:
     other = unique("other")
     assert workloads.apply(admin, clinic(other)).ok
     wait(admin, other)
-    assert admin.get(f"{deployments(name)}/report").body["spec"]["replicas"] == 1
+    assert admin.get(f"{deployments(name)}/report").body["spec"]["replicas"] == 2
     assert events_of(admin, name, "report") == []
     admin.delete(f"{WORKLOADS}/{other}")
 

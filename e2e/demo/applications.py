@@ -15,7 +15,7 @@ APPS = EXAMPLES / "apps"
 
 def good(scene: Scene) -> Result:
     """A team deploys what keeps the rules."""
-    scene.say("The portal's developers get Kubernetes' own role `edit` in their zones, and deploy.")
+    scene.say("The portal's developers get a role of their own in their zones, and deploy.")
     scene.apply(PLATFORM, APPS / "team-access.yaml")
     began = monotonic()
     scene.apply(DEVELOPER, APPS / "appointments.yaml", APPS / "web.yaml")

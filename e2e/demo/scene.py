@@ -40,7 +40,7 @@ PLATFORM = Person("platform", PLATFORM_ENGINEER)
 """Bound to cluster-admin, and no more."""
 
 DEVELOPER = Person("developer", "developer", ("digital-health",))
-"""A developer: Kubernetes' role `edit` in the namespaces of her team."""
+"""A developer: the role `deployer` in the namespaces of her team."""
 
 
 @dataclass

@@ -93,9 +93,9 @@ class Remedy:
         history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
 
         def complies(template: Mapping[str, Any]) -> bool:
-            back = {**body, "spec": {**body["spec"], "template": template}}
-            found = self.judge.failures(back, boundary, old=body)
-            return not any(failure.severity is Severity.DENY for failure in found)
+            probe = {"kind": "Deployment", "metadata": {}, "spec": {"template": template}}
+            found = self.judge.failures(probe, boundary)
+            return not any(f.severity is Severity.DENY and f.mendable for f in found)
 
         return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
 

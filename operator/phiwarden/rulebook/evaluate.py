@@ -155,6 +155,7 @@ def _variables(
         "clusterRoles": list(zone.cluster_roles),
         "trusted": trusted,
         "handmade": True,
+        "putBack": False,
     }
     if subject.shape is not None:
         return variables | _pod(subject.shape, obj)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from phiwarden.api.workload import ClinicalImpact
-from phiwarden.rulebook.model import LISTS, Check, Each, Rule, Severity
+from phiwarden.rulebook.model import LISTS, Check, Each, Rule, Running, Severity
 from phiwarden.rulebook.shapes import CONTAINER_LISTS
 from phiwarden.rulebook.subjects import Part
 
@@ -26,11 +26,13 @@ class Question:
     @property
     def offends(self) -> str:
         """Return CEL that is true for an offender of whom the rule denies something."""
-        return (
-            f"({self.check.offends})"
-            if self.condition is None
-            else (f"({self.condition} && ({self.check.offends}))")
-        )
+        terms = [f"({self.check.offends})"]
+        if self.condition is not None:
+            terms.insert(0, self.condition)
+        if self.rule.running is Running.REPORT:
+            # A rollback by phiwarden must not fail over what phiwarden would never put back.
+            terms.append("!variables.putBack")
+        return f"({' && '.join(terms)})" if len(terms) > 1 else terms[0]
 
 
 def condition(rule: Rule, levels: Iterable[Severity]) -> str | None:

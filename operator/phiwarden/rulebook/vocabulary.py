@@ -86,6 +86,7 @@ ZONE: Final = (
     Variable("readable", _READABLE),
     Variable("unreadable", _UNREADABLE),
     Variable("kind", "request.kind.kind"),
+    Variable("putBack", f"request.userInfo.username == '{OPERATOR}'"),
     Variable("data", f"{_LABELS}['{names.DATA}']"),
     Variable("environment", f"{_LABELS}['{names.ENVIRONMENT}']"),
     Variable("impact", f"{_LABELS}['{names.IMPACT}']"),
