@@ -16,8 +16,7 @@ import pytest
 
 from e2e import zones
 from e2e.pod_security import Fixture, bare, dressed, fixtures
-from e2e.product import Product
-from e2e.rest import Answer, Rest, connect
+from e2e.rest import Answer, Rest
 from e2e.verdicts import Listed, by_api_server, by_python, is_cut
 from e2e.waiting import until
 from phiwarden.api import names
@@ -96,16 +95,6 @@ Verdicts = tuple[Verdict, ...]
 def rules_of(answer: Answer) -> frozenset[str]:
     """Return the rules that a refusal names."""
     return frozenset(rule for rule, _ in by_api_server(answer))
-
-
-@pytest.fixture(scope="module")
-def root(product: Product) -> Rest:
-    return connect(product.cluster.kubeconfig)
-
-
-@pytest.fixture(scope="module")
-def engineer(product: Product) -> Rest:
-    return connect(product.cluster.kubeconfig_for("platform-engineer"))
 
 
 @dataclass(frozen=True)

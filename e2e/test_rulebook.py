@@ -10,6 +10,7 @@ import pytest
 from e2e import zones
 from e2e.product import Product
 from e2e.rest import Answer, Rest, connect
+from e2e.verdicts import lines
 from e2e.waiting import until
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster.resources import collection
@@ -90,15 +91,9 @@ def test_the_api_server_agrees_with_the_example(
             expected = [f.rule for f in standard_judge().failures(obj, boundary)]
             assert rule.id in expected
             assert answer.code == 403, answer.body
-            assert [line.split()[0] for line in failures_in(answer)] == expected
+            assert [line.split()[0] for line in lines(answer)] == expected
         asked += 1
     assert asked
-
-
-def failures_in(answer: Answer) -> list[str]:
-    """Return the failures that a refusal lists."""
-    _, _, listed = answer.message.partition(" refuses this: ")
-    return listed.split(" | ") if listed else []
 
 
 EPHEMERAL = [
