@@ -12,7 +12,6 @@ from e2e.bypass.from_before import Grandfathered
 from e2e.bypass.pods import DEPLOYMENT, bad
 from e2e.rest import Rest
 from e2e.waiting import until
-from phiwarden.cluster.resources import collection
 from phiwarden.rulebook import examples
 
 
@@ -24,16 +23,22 @@ def zone(root: Rest) -> Iterator[str]:
 
 
 @pytest.fixture
-def old(root: Rest, engineer: Rest) -> Iterator[Grandfathered]:
-    """A zone that enforces since a moment ago, with a Deployment of two pods from before."""
+def before(root: Rest, engineer: Rest) -> Iterator[Grandfathered]:
+    """A zone that does not enforce yet, with a Deployment of two pods that break a rule."""
     namespace = zones.make(root, replace(examples.ZONE, enforcement="observe"))
     try:
         found = Grandfathered(namespace, engineer, root)
         body = bad(DEPLOYMENT, found.name)
         body["spec"]["replicas"] = 2
-        assert engineer.create(collection(DEPLOYMENT, namespace), body).ok
+        found.created(body)
         until(lambda: len(found.bad_pods()) == 2, "the bad Deployment has its pods")
-        found.enforce()
         yield found
     finally:
         root.delete(f"{zones.CORE}/{namespace}")
+
+
+@pytest.fixture
+def old(before: Grandfathered) -> Grandfathered:
+    """The same, and it enforces since a moment ago."""
+    before.enforce()
+    return before

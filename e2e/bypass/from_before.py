@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from e2e import zones
-from e2e.bypass.pods import DEPLOYMENT, POD, REPLICASET, TAGGED, Body, bad, images
+from e2e.bypass.pods import DEPLOYMENT, KINDS, POD, REPLICASET, TAGGED, Body, bad, images
 from e2e.rest import MERGE, Answer, Rest
 from e2e.waiting import until
 from phiwarden.boundary.labels import encode
@@ -53,14 +53,22 @@ class Grandfathered:
         body = {"metadata": {"labels": labels, "annotations": annotations}}
         assert self.root.request("PATCH", f"{zones.CORE}/{self.namespace}", body, content=MERGE).ok
 
-    def enforce(self) -> None:
+    def enforce(self, **changes: Any) -> None:
         """Raise the zone's level, and return once the API server goes by it."""
-        self.boundary(enforcement="enforce")
+        self.boundary(enforcement="enforce", **changes)
         path = collection(POD, self.namespace)
         until(
             lambda: not self.rest.create(path, bad(POD, "probe"), dry_run=True).ok,
             f"{self.namespace} enforces",
         )
+
+    def created(self, body: Body) -> str:
+        """Create an object as long as the zone does not enforce, and return its path."""
+        (kind,) = (kind for kind in KINDS if kind.kind == body["kind"])
+        path = collection(kind, self.namespace)
+        answer = self.rest.create(path, body)
+        assert answer.ok, answer.message
+        return f"{path}/{body['metadata']['name']}"
 
     def wait_until_told(self, path: str, rule: str = "PHI-IMG-001") -> None:
         """Wait until a controller has written down that its object gets no pods, and why."""
@@ -70,3 +78,15 @@ class Grandfathered:
             return any(rule in condition.get("message", "") for condition in conditions)
 
         until(told, f"{path} is told why it gets no pods")
+
+    def events_tell(self, name: str, rule: str = "PHI-IMG-001") -> bool:
+        """Whether a controller has said in an Event why an object gets no pods."""
+        events = self.root.get(f"{zones.CORE}/{self.namespace}/events").body["items"]
+        return any(
+            event["involvedObject"]["name"] == name and rule in event.get("message", "")
+            for event in events
+        )
+
+    def wait_until_events_tell(self, name: str) -> None:
+        """Wait until a controller has said in an Event why an object gets no pods."""
+        until(lambda: self.events_tell(name), f"an Event tells why {name} gets no pods")

@@ -13,7 +13,7 @@ from phiwarden.rulebook.shapes import CRONJOBS, POD_SHAPES, PODS, TEMPLATES, Kin
 
 Body = dict[str, Any]
 (POD,) = PODS.kinds
-DEPLOYMENT, STATEFULSET, DAEMONSET, REPLICASET, _, JOB = TEMPLATES.kinds
+DEPLOYMENT, STATEFULSET, DAEMONSET, REPLICASET, REPLICATIONCONTROLLER, JOB = TEMPLATES.kinds
 (CRONJOB,) = CRONJOBS.kinds
 KINDS = [kind for shape in POD_SHAPES for kind in shape.kinds]
 DIGEST = examples.DIGEST

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import pytest
 
-from e2e import zones
 from e2e.bypass.from_before import Grandfathered
 from e2e.bypass.pods import (
+    CRONJOB,
     GOOD,
     JOB,
-    KINDS,
-    POD,
     REGISTRY,
     REPLICASET,
+    REPLICATIONCONTROLLER,
+    STATEFULSET,
     TAGGED,
     bad,
     images,
     refused,
 )
+from e2e.controlplane import PLATFORM_ENGINEER
 from e2e.product import Product
-from e2e.rest import MERGE, STRATEGIC, Rest
+from e2e.rest import STRATEGIC
 from e2e.waiting import until
-from phiwarden.api import names
 from phiwarden.cluster.resources import collection
-from phiwarden.rulebook import examples
+from phiwarden.rulebook.shapes import Kind
 
 
 def test_what_runs_goes_on_but_does_not_grow(old: Grandfathered) -> None:
@@ -95,22 +95,53 @@ def test_an_object_on_its_way_out_runs_nothing_new(old: Grandfathered) -> None:
     assert old.patch({"metadata": {"finalizers": None}}).ok
 
 
-def test_a_job_from_a_bad_cron_job_is_refused(root: Rest, engineer: Rest) -> None:
+def test_a_job_from_a_bad_cron_job_is_refused(before: Grandfathered, product: Product) -> None:
     """A CronJob from before may be resumed; what it starts is judged anew."""
-    cron = next(kind for kind in KINDS if kind.kind == "CronJob")
-    with zones.zone(root, replace(zones.unique(examples.ZONE), enforcement="observe")) as name:
-        body = bad(cron, "nightly")
-        body["spec"]["suspend"] = True
-        assert engineer.create(collection(cron, name), body).ok
-        level = {"metadata": {"labels": {names.ENFORCEMENT: "enforce"}}}
-        assert root.request("PATCH", f"{zones.CORE}/{name}", level, content=MERGE).ok
-        until(
-            lambda: not engineer.create(collection(POD, name), bad(POD, "probe"), dry_run=True).ok,
-            "the zone enforces",
-        )
-        path = f"{collection(cron, name)}/nightly"
-        resumed = {"spec": {"suspend": False}}
-        assert engineer.request("PATCH", path, resumed, content=MERGE).ok
-        spec = body["spec"]["jobTemplate"]["spec"]
-        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "now"}, "spec": spec}
-        refused(engineer.create(collection(JOB, name), job))
+    body = bad(CRONJOB, "nightly")
+    body["spec"]["suspend"] = True
+    path = before.created(body)
+    before.enforce()
+    assert before.patch({"spec": {"suspend": False}}, path=path).ok
+    spec = body["spec"]["jobTemplate"]["spec"]
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "now"}, "spec": spec}
+    jobs = collection(JOB, before.namespace)
+    refused(before.rest.create(jobs, job))
+    by_hand = product.cluster.kubectl(
+        "create",
+        "job",
+        "by-hand",
+        "--from=cronjob/nightly",
+        f"-n={before.namespace}",
+        user=PLATFORM_ENGINEER,
+        check=False,
+    )
+    assert "PHI-IMG-001" in by_hand.stderr
+    assert before.root.get(jobs).body["items"] == []
+
+
+def test_a_bad_job_that_is_resumed_starts_no_pod(before: Grandfathered) -> None:
+    body = bad(JOB, "backfill")
+    body["spec"]["suspend"] = True
+    path = before.created(body)
+    before.enforce()
+    running = len(before.bad_pods())
+    assert before.patch({"spec": {"suspend": False}}, path=path).ok
+    before.wait_until_events_tell("backfill")
+    assert len(before.bad_pods()) == running
+
+
+SCALED = (STATEFULSET, REPLICASET, REPLICATIONCONTROLLER)
+
+
+@pytest.mark.parametrize("kind", SCALED, ids=lambda kind: kind.kind)
+def test_nothing_bad_grows_by_its_scale(before: Grandfathered, kind: Kind) -> None:
+    """Through the subresource, which carries no template, as through the object."""
+    body = bad(kind, "none-yet")
+    body["spec"]["replicas"] = 0
+    path = before.created(body)
+    before.enforce()
+    running = len(before.bad_pods())
+    assert before.patch({"spec": {"replicas": 1}}, path=f"{path}/scale").ok
+    before.wait_until_events_tell("none-yet")
+    assert before.patch({"spec": {"replicas": 3}}, path=path).ok
+    assert len(before.bad_pods()) == running

@@ -7,7 +7,18 @@ import copy
 import pytest
 
 from e2e.bypass.from_before import Grandfathered
-from e2e.bypass.pods import POD, REPLICASET, TAGGED, bad, fresh, good, images, refused, template_of
+from e2e.bypass.pods import (
+    POD,
+    REPLICASET,
+    STATEFULSET,
+    TAGGED,
+    bad,
+    fresh,
+    good,
+    images,
+    refused,
+    template_of,
+)
 from e2e.rest import Rest
 from e2e.waiting import until
 from phiwarden.cluster.resources import collection
@@ -65,3 +76,47 @@ def test_what_is_held_counts_for_direct_care_alone(old: Grandfathered, impact: s
     assert old.patch(scale, path=f"{old.path}/scale").ok
     old.wait_until_told(path)
     assert len(old.bad_pods()) == 2
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="nobody judges ControllerRevisions, of which a StatefulSet's controller makes pods;"
+    " those of a held one are admitted unjudged",
+)
+def test_a_held_stateful_set_goes_back_to_no_forged_revision(before: Grandfathered) -> None:
+    """Its controller makes pods of an earlier revision from a record, and not from the template."""
+    body = bad(STATEFULSET, "records")
+    body["spec"]["replicas"] = 1
+    path = before.created(body)
+    pod = f"{collection(POD, before.namespace)}/records-0"
+    until(lambda: before.root.get(pod).ok, "the StatefulSet has its pod")
+    first = until(lambda: before.root.get(path).body["status"].get("currentRevision"), "a record")
+    before.enforce(held=("StatefulSet/records",))
+    revisions = f"/apis/apps/v1/namespaces/{before.namespace}/controllerrevisions"
+    forged = before.rest.get(f"{revisions}/{first}").body
+    forged["revision"] = 0
+    forged["metadata"] = {
+        "name": "records-forged",
+        "labels": forged["metadata"]["labels"],
+        "ownerReferences": forged["metadata"]["ownerReferences"],
+    }
+    forged["data"]["spec"]["template"]["spec"]["hostNetwork"] = True
+    before.rest.create(revisions, forged)
+    # As long as its pod is neither ready nor gone, the controller leaves the revision as it is.
+    assert before.patch({"metadata": {"finalizers": ["example.com/kept"]}}, path=pod).ok
+    assert before.rest.request("DELETE", pod, {"gracePeriodSeconds": 0}).ok
+    uid = before.root.get(pod).body["metadata"]["uid"]
+    partition = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}}
+    assert before.patch({"spec": partition}, path=path).ok
+    current = {"status": {"currentRevision": "records-forged"}}
+    assert before.patch(current, path=f"{path}/status").ok
+    assert before.patch({"metadata": {"finalizers": None}}, path=pod).ok
+    until(
+        lambda: (
+            before.root.get(pod).body["metadata"].get("uid", uid) != uid
+            or before.events_tell("records", "PHI-POD-003")
+        ),
+        "the controller made the pod anew, or was refused",
+    )
+    assert "hostNetwork" not in before.root.get(pod).body.get("spec", {})
