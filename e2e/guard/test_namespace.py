@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from e2e import zones
-from e2e.guard.boundary import OWNER, PORTS, Body, Zone, make, make_object, refused
+from e2e.controlplane import PLATFORM_ENGINEER
+from e2e.guard.boundary import GUARD, OWNER, PORTS, Body, Zone, make, make_object, refused
+from e2e.product import Product
 from e2e.rest import APPLY, JSON_PATCH, MERGE, STRATEGIC, Answer, Rest
 from e2e.waiting import until
 from phiwarden.api import names
@@ -100,6 +102,28 @@ def test_a_zone_may_carry_labels_and_annotations_of_others(zone: Zone) -> None:
     assert _merge(change)(zone).ok
     assert _merge({"labels": {"team": None}}, "/status")(zone).ok
     assert "team" not in zone.engineer.get(zone.path).body["metadata"]["labels"]
+
+
+KUBECTL = {
+    "a lower level": ("label", f"{names.ENFORCEMENT}=observe", "--overwrite"),
+    "no level": ("label", f"{names.ENFORCEMENT}-"),
+    "no workload": ("label", f"{names.WORKLOAD}-"),
+    "every label": ("label", f"{names.WORKLOAD}-", f"{names.ZONE}-", f"{names.ENFORCEMENT}-"),
+    "another registry": ("annotate", f"{names.REGISTRIES}=docker.io", "--overwrite"),
+    "no registries": ("annotate", f"{names.REGISTRIES}-"),
+    "no pod security": ("label", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"),
+}
+
+
+@pytest.mark.parametrize("wish", KUBECTL)
+def test_kubectl_moves_no_mark_of_a_zone(zone: Zone, product: Product, wish: str) -> None:
+    before = zone.state()
+    verb, *changes = KUBECTL[wish]
+    arguments = (verb, "namespace", zone.name, *changes)
+    done = product.cluster.kubectl(*arguments, user=PLATFORM_ENGINEER, check=False)
+    assert done.returncode != 0
+    assert GUARD in done.stderr
+    assert zone.state() == before
 
 
 LEVELS = ("enforce", "warn", "observe", "", None)
