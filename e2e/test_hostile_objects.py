@@ -76,6 +76,9 @@ PASSES: dict[str, Callable[[], Body]] = {
     "a thousand variables": lambda: env(1000, "SETTING"),
     "a value of 100 kB": lambda: container(env=[{"name": "X", "value": "a" * 100_000}]),
     "an annotation of 250 kB": lambda: pod({"annotations": {"k": "x" * 250_000}}),
+    "an annotation nested ten thousand deep": lambda: pod(
+        {"annotations": {"k": "[" * 10_000 + "]" * 10_000}}
+    ),
     "a thousand volumes": lambda: pod(
         volumes=[{"name": f"v{i}", "emptyDir": {}} for i in range(1000)]
     ),

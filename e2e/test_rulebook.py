@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from e2e import zones
-from e2e.answers import failures_in, fixes_in
 from e2e.product import Product
 from e2e.rest import Answer, Rest, connect
+from e2e.verdicts import fixes, lines
 from e2e.waiting import until
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster.resources import collection
@@ -96,10 +96,10 @@ def test_the_api_server_agrees_with_the_example(
         else:
             assert not passes
             assert answer.code == 403, answer.body
-            assert failures_in(answer) == [
+            assert lines(answer) == [
                 f"{f.rule} {f.place}: {f.problem} (found {f.found})" for f in denied
             ]
-            assert fixes_in(answer) == {f.rule: f.fix for f in denied}
+            assert fixes(answer) == {f.rule: f.fix for f in denied}
         asked += 1
     assert asked
 

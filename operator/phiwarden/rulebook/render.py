@@ -198,8 +198,6 @@ def _subject_policy(rules: Sequence[Rule], subject: Subject, name: str) -> list[
     )
     untouched = " && ".join(words.same(part) for part in subject.parts)
     passes = [untouched, f"(variables.readable && {judged})"]
-    if subject.leaving_passes:
-        passes.insert(0, "has(object.metadata.deletionTimestamp)")
     if any(variable.name == "held" for variable in variables):
         passes.append("variables.held")
     policy = _policy(
