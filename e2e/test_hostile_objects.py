@@ -19,11 +19,11 @@ from phiwarden.rulebook import examples
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.model import Example
 from phiwarden.rulebook.render import MESSAGE_LIMIT
-from phiwarden.rulebook.shapes import PODS, TEMPLATES
+from phiwarden.rulebook.shapes import PODS, WORKLOADS
 
 Body = dict[str, Any]
 (POD,) = PODS.kinds
-DEPLOYMENT = TEMPLATES.kinds[0]
+DEPLOYMENT = WORKLOADS.kinds[0]
 MEGABYTE = 1_000_000
 SECONDS = 10.0
 """What a verdict may take on a busy machine; the slowest takes a tenth of it."""

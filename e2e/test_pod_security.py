@@ -23,11 +23,11 @@ from phiwarden.api import names
 from phiwarden.cluster.resources import collection
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.model import Example
-from phiwarden.rulebook.shapes import PODS, TEMPLATES
+from phiwarden.rulebook.shapes import PODS, WORKLOADS
 
 Body = dict[str, Any]
 (POD,) = PODS.kinds
-DEPLOYMENT = TEMPLATES.kinds[0]
+DEPLOYMENT = WORKLOADS.kinds[0]
 
 BEYOND_THE_STANDARDS: Mapping[str, str] = {
     "PHI-IDN-001": "the standards know no identities; the pods run as `default`",

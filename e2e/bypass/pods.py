@@ -9,11 +9,12 @@ from typing import Any
 from e2e.rest import Answer
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.model import Example
-from phiwarden.rulebook.shapes import CRONJOBS, POD_SHAPES, PODS, TEMPLATES, Kind
+from phiwarden.rulebook.shapes import CRONJOBS, POD_SHAPES, PODS, TEMPLATES, WORKLOADS, Kind
 
 Body = dict[str, Any]
 (POD,) = PODS.kinds
-DEPLOYMENT, STATEFULSET, DAEMONSET, REPLICASET, REPLICATIONCONTROLLER, JOB = TEMPLATES.kinds
+DEPLOYMENT, STATEFULSET, DAEMONSET = WORKLOADS.kinds
+REPLICASET, REPLICATIONCONTROLLER, JOB = TEMPLATES.kinds
 (CRONJOB,) = CRONJOBS.kinds
 KINDS = [kind for shape in POD_SHAPES for kind in shape.kinds]
 DIGEST = examples.DIGEST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ def operator(product: Product) -> Rest:
 
 @pytest.fixture(scope="session")
 def zone(product: Product, root: Rest, operator: Rest, engineer: Rest) -> Iterator[Zone]:
-    boundary = zones.unique(examples.ZONE)
+    boundary = replace(zones.unique(examples.ZONE), cluster_roles=("edit",))
     name = make(operator, boundary)
     people = f"people-{uuid.uuid4().hex[:6]}"
     assert root.create(zones.CORE, {"metadata": {"name": people}}).ok

@@ -296,8 +296,8 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         kinds=PODS.kinds,
         object_selector={"matchExpressions": [{"key": names.QUARANTINE, "operator": "Exists"}]},
         selector="namespaceSelector",
-        operations=["UPDATE"],
-        subresources=["pods/status"],
+        operations=["CREATE", "UPDATE"],
+        subresources=["pods/status", "pods/binding", "bindings"],
     )
     # The binding asks for labels of the Namespace object itself, old or new: a
     # namespaceSelector would look at the new ones alone and be taken off with them.

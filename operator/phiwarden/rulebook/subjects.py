@@ -158,6 +158,23 @@ OTHERS: Final = (
             ),
         ),
     ),
+    Subject(
+        "secrets",
+        "Keeps API tokens out of zones whose accounts may not use them.",
+        (Kind("", "v1", "Secret", "secrets"),),
+        (Part((Reads.SECRET,), ("type", "metadata.annotations")),),
+    ),
+    Subject(
+        "revisions",
+        "Keeps the history of StatefulSets and DaemonSets as their controllers wrote it.",
+        (Kind("apps", "v1", "ControllerRevision", "controllerrevisions"),),
+        (
+            Part(
+                (Reads.REVISION,),
+                ("data", "revision", "metadata.labels", "metadata.ownerReferences"),
+            ),
+        ),
+    ),
 )
 SUBJECTS: Final = (*CARRIERS, *OTHERS)
 
