@@ -107,6 +107,8 @@ def dressed(fixture: Fixture) -> Body:
         fields.pop("securityContext")
     for containers in CONTAINER_LISTS:
         for container in pod["spec"].get(containers, ()):
-            container |= {**usual, **container, "image": usual["image"]}
+            left_out = examples.NOT_IN.get(containers, ())
+            wanted = {key: value for key, value in usual.items() if key not in left_out}
+            container |= {**wanted, **container, "image": usual["image"]}
     pod["spec"] = {**base, **pod["spec"]}
     return pod

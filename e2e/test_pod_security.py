@@ -33,6 +33,8 @@ BEYOND_THE_STANDARDS: Mapping[str, str] = {
     "PHI-IDN-001": "the standards know no identities; the pods run as `default`",
     "PHI-IMG-001": "the standards know no digests; the pods name their images without one",
     "PHI-IMG-002": "the standards know no registries; the images are those of Kubernetes",
+    "PHI-POD-005": "the standards ask for no requests and limits",
+    "PHI-POD-006": "the standards ask for no readiness probe",
     "PHI-RES-001": "the standards know no regions; the pods run anywhere",
 }
 """The rules that may refuse a pod which `restricted` allows, and why."""
@@ -40,17 +42,9 @@ BEYOND_THE_STANDARDS: Mapping[str, str] = {
 WINDOWS = frozenset({"PHI-POD-001", "PHI-POD-002"})
 """Rules that no Windows pod keeps: they ask for what Windows lacks, and the standards exempt it."""
 
-LEFT_TO_POD_SECURITY = frozenset(
-    {"awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "fc", "flexVolume"}
-    | {"flocker", "gcePersistentDisk", "gitRepo", "glusterfs", "iscsi", "nfs", "portworxVolume"}
-    | {"quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"}
-)
-"""Kinds of volumes that no rule refuses. Where a workload is held, Pod Security steps back, and
-they are admitted."""
-
 APPARMOR_OF_OLD = "apparmorprofile"
 """The check whose pods use an annotation that the API server turns into the field which the rule
-reads. It does so in pods alone: Python and templates see nothing."""
+reads, too. It does so in pods alone: Python and templates see the annotation."""
 
 NO_PODS = "procmount"
 """The check whose pods are invalid for newer API servers, so nobody judges them."""
@@ -201,20 +195,11 @@ def test_what_the_standards_forbid_is_refused_in_a_zone(judged: Verdicts) -> Non
             assert verdict.zone.code == 403, verdict.fixture
 
 
-def test_the_rules_alone_refuse_all_but_the_volumes_left_to_pod_security(judged: Verdicts) -> None:
+def test_the_rules_alone_refuse_all_of_it(judged: Verdicts) -> None:
     """So Pod Security may step back for a held workload, and the rest of the zone stays held."""
-    missed = [verdict for verdict in judged if verdict.forbidden and not verdict.broken]
-    kinds = {kind for verdict in missed for kind in volumes(verdict.fixture)}
-    assert kinds == LEFT_TO_POD_SECURITY
-    assert {verdict.fixture.check for verdict in missed} == {"restrictedvolumes"}
+    assert [verdict for verdict in judged if verdict.forbidden and not verdict.broken] == []
     for verdict in judged:
         assert verdict.held.ok == verdict.rules.ok, verdict.fixture
-
-
-def volumes(fixture: Fixture) -> set[str]:
-    """Return the kinds of a pod's volumes."""
-    found = fixture.pod["spec"].get("volumes", ())
-    return {key for volume in found for key in volume if key != "name"}
 
 
 def test_no_rule_refuses_what_the_standards_allow_but_for_a_reason_of_its_own(
@@ -254,7 +239,7 @@ def switches_apparmor_off(fixture: Fixture) -> bool:
 
 
 def without_apparmor(told: Listed) -> Listed:
-    """Return what is told beside the one failure that Python does not see; it must be there."""
+    """Return what is told beside the failure that Python sees in the annotation alone."""
     rest = [(rule, place) for rule, place in told if not place.endswith(".appArmorProfile")]
     assert len(rest) == len(told) - 1
     return rest

@@ -32,7 +32,7 @@ def make(
             Without it a refusal can only be a rule's.
     """
     name = name or f"{boundary.workload}-{boundary.zone}-{uuid.uuid4().hex[:6]}"
-    body = namespace_object(name, boundary).body
+    body = namespace_object(name, boundary, relaxed=bool(boundary.held)).body
     if not pod_security:
         body["metadata"]["labels"], _ = encode(boundary)
     answer = admin.create(CORE, body)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from e2e import zones
 from e2e.bypass.pods import GOOD, POD, TAGGED, Body, fresh, good, refused, unversioned
 from e2e.rest import APPLY, JSON_PATCH, MERGE, STRATEGIC, Rest
@@ -99,12 +97,6 @@ def test_a_binding_leaves_a_pods_spec_as_it_was_admitted(
         assert engineer.request("DELETE", path, {"gracePeriodSeconds": 0}).ok
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="what is on its way out is not judged; the API server stores a privileged container in"
-    " such a pod, which no kubelet starts",
-)
 def test_a_pod_on_its_way_out_takes_in_nothing_bad(zone: str, engineer: Rest, root: Rest) -> None:
     name = fresh("leaving")
     path = f"{collection(POD, zone)}/{name}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from e2e import zones
 from e2e.guard.boundary import Body, Zone, refused
 from e2e.product import NAMESPACE, Product
@@ -47,12 +45,6 @@ def test_a_pod_stays_in_its_quarantine(zone: Zone) -> None:
     assert zone.developer.delete(mine).ok
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="no policy looks at pods/binding, and the API server copies a Binding's labels to the"
-    " pod; it takes the scheduler's right, which `edit` does not hold",
-)
 def test_a_pod_that_waits_for_a_node_stays_in_its_quarantine(zone: Zone) -> None:
     (kind,) = PODS.kinds
     path = collection(kind, zone.name)
@@ -66,7 +58,8 @@ def test_a_pod_that_waits_for_a_node_stays_in_its_quarantine(zone: Zone) -> None
         "target": {"kind": "Node", "name": "elsewhere"},
     }
     refused(zone.developer.create(f"{path}/waiting/binding", binding), "cannot create resource")
-    zone.engineer.create(f"{path}/waiting/binding", binding)
+    refused(zone.engineer.create(f"{path}/waiting/binding", binding), "PHI-GRD-002")
+    refused(zone.engineer.create(f"{zones.CORE}/{zone.name}/bindings", binding), "PHI-GRD-002")
     labels = zone.developer.get(f"{path}/waiting").body["metadata"]["labels"]
     assert zone.engineer.request("DELETE", f"{path}/waiting", {"gracePeriodSeconds": 0}).ok
     assert labels[names.QUARANTINE] == "full"
