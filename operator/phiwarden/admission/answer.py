@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from phiwarden.admission import wording
+from phiwarden.admission.envelope import Request
 from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook.changes import unchanged
@@ -23,6 +24,7 @@ class Attempt:
         username: the user, as the API server knows it.
         groups: of the user.
         operation: CREATE, UPDATE, or another that no rule is about.
+        namespace: where the object is.
         obj: the object as it is to be, with `kind`.
         old: the object as it is, None for a new one.
         dry_run: whether nothing is to be stored.
@@ -31,6 +33,7 @@ class Attempt:
     username: str
     groups: frozenset[str]
     operation: str
+    namespace: str
     obj: Mapping[str, Any]
     old: Mapping[str, Any] | None = None
     dry_run: bool = False
@@ -43,18 +46,29 @@ class Attempt:
     @property
     def name(self) -> str:
         """Return the object's name, or the start of one that is yet to be made up."""
-        metadata = self._metadata
+        metadata = self.obj.get("metadata") or {}
         return str(metadata.get("name") or metadata.get("generateName") or "")
 
-    @property
-    def namespace(self) -> str:
-        """Return the namespace that the object is in."""
-        return str(self._metadata.get("namespace") or "")
 
-    @property
-    def _metadata(self) -> Mapping[str, Any]:
-        metadata = self.obj.get("metadata")
-        return metadata if isinstance(metadata, Mapping) else {}
+def attempt_of(request: Request) -> Attempt:
+    """Return the attempt that a request is."""
+    return Attempt(
+        username=request.user.username,
+        groups=frozenset(request.user.groups),
+        operation=request.operation,
+        namespace=request.namespace,
+        obj=_judged(request.obj) or {},
+        old=_judged(request.old),
+        dry_run=bool(request.dry_run),
+    )
+
+
+def _judged(obj: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return an object without what no rule reads, and is often larger than the rest."""
+    if obj is None:
+        return None
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    return {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}
 
 
 @dataclass(frozen=True, slots=True)

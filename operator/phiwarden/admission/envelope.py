@@ -1,65 +1,96 @@
-"""Pure: AdmissionReviews as they come in and go out, https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/."""
+"""Pure: AdmissionReviews as they come in and go out.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-REVIEW: Final = "AdmissionReview"
-REVIEW_VERSION: Final = "admission.k8s.io/v1"
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
-Review = dict[str, Any]
+KIND: Final = "AdmissionReview"
+VERSION: Final = "admission.k8s.io/v1"
 
-_RESOURCE: Final = ("group", "version", "resource")
+Answered = dict[str, Any]
+"""What goes out, as JSON."""
 
 
 class BadReview(ValueError):
     """A body is no review; the message says what one must be, and quotes nothing of the body."""
 
 
-def read(body: bytes) -> Review:
-    """Return a review that has everything that is read of one.
+def _with_metadata(obj: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(obj.get("metadata"), dict):
+        raise ValueError("an object must have metadata")  # noqa: TRY004 - pydantic reports it
+    return obj
+
+
+Manifest = Annotated[dict[str, Any], AfterValidator(_with_metadata)]
+
+
+class Resource(BaseModel):
+    """What a request is for."""
+
+    group: str
+    version: str
+    resource: str
+
+
+class UserInfo(BaseModel):
+    """Who makes a request."""
+
+    username: str = ""
+    groups: list[str] = []
+
+
+class Request(BaseModel):
+    """What is read of a request; the API server sends more."""
+
+    uid: Annotated[str, Field(min_length=1)]
+    resource: Resource
+    operation: Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
+    namespace: str = ""
+    user: Annotated[UserInfo, Field(alias="userInfo")]
+    dry_run: Annotated[bool | None, Field(alias="dryRun")] = None
+    obj: Annotated[Manifest | None, Field(alias="object")] = None
+    old: Annotated[Manifest | None, Field(alias="oldObject")] = None
+
+    @model_validator(mode="after")
+    def _about_something(self) -> Request:
+        if self.obj is None and self.old is None:
+            raise ValueError("object or oldObject must be there")
+        return self
+
+
+class _Review(BaseModel):
+    apiVersion: Literal["admission.k8s.io/v1"]  # noqa: N815 - Kubernetes' own spelling
+    kind: Literal["AdmissionReview"]
+    request: Request
+
+
+def read(body: bytes) -> Request:
+    """Return the request that a review is about.
 
     Raises:
-        BadReview: the body is not JSON, or something else.
+        BadReview: the body is not JSON, of another kind or version, or incomplete.
     """
     try:
-        review = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadReview(_not_json(error)) from error
-    _require(isinstance(review, dict), "the body must be a JSON object")
-    kind, version = review.get("kind"), review.get("apiVersion")
-    _require(
-        kind == REVIEW and version == REVIEW_VERSION,
-        f"the body must be of kind {REVIEW} and apiVersion {REVIEW_VERSION}, the only ones that"
-        " are supported",
-    )
-    request = review.get("request")
-    _require(isinstance(request, dict), "request must be an object")
-    _require(bool(_text(request.get("uid"))), "request.uid must be a string that is not empty")
-    resource = request.get("resource")
-    _require(
-        isinstance(resource, dict)
-        and all(_text(resource.get(key)) is not None for key in _RESOURCE),
-        "request.resource must have group, version and resource",
-    )
-    user = request.get("userInfo")
-    _require(isinstance(user, dict), "request.userInfo must be an object")
-    _require(
-        _is_object(request.get("object")) or _is_object(request.get("oldObject")),
-        "request.object or request.oldObject must be an object with metadata",
-    )
-    return review  # type: ignore[no-any-return]  # a dict, as was required
+        return _Review.model_validate_json(body).request
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "body"
+        raise BadReview(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
-def allowed(uid: str) -> Review:
+def allowed(request: Request) -> Answered:
     """Return the answer that says nothing."""
-    response = {"uid": uid, "allowed": True}
-    return {"apiVersion": REVIEW_VERSION, "kind": REVIEW, "response": response}
+    response = {"uid": request.uid, "allowed": True}
+    return {"apiVersion": VERSION, "kind": KIND, "response": response}
 
 
-def status(code: int, message: str) -> Review:
-    """Return what a request is answered that is no review: a Status, as the API server would."""
+def status(code: int, message: str) -> Answered:
+    """Return what is answered to what is no review: a Status, as the API server would."""
     return {
         "apiVersion": "v1",
         "kind": "Status",
@@ -67,21 +98,3 @@ def status(code: int, message: str) -> Review:
         "code": code,
         "message": message,
     }
-
-
-def _not_json(error: Exception) -> str:
-    where = f" at byte {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-    return f"the body is not JSON{where}"
-
-
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as a sentence
-    if not holds:
-        raise BadReview(message)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("metadata"), dict)

@@ -6,13 +6,12 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from phiwarden.admission.answer import SILENCE, Answer, Attempt, Spokesman, worth_judging
 from phiwarden.admission.wording import shown
-from phiwarden.admission.zones import Zones
 from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.evidence.decisions import Decision, record
@@ -30,6 +29,16 @@ JUDGED_AT_ALL: Final = 500
 """Containers of an object above which the API server's own line has to do."""
 
 
+class Boundaries(Protocol):
+    """Boundaries of zones, as they are known at once and as they are stored."""
+
+    def get(self, namespace: str) -> ZoneBoundary | None:
+        """Return the boundary of a namespace; None if it is no zone, or carries none to rely on."""
+
+    async def look_again(self, namespace: str) -> ZoneBoundary | None:
+        """Return the boundary as it is stored now; None also when it cannot be learned in time."""
+
+
 @dataclass
 class Reviewer:
     """Answers attempts.
@@ -41,7 +50,7 @@ class Reviewer:
         clock: asked for the time.
     """
 
-    zones: Zones
+    zones: Boundaries
     judge: Judge
     trusted: Callable[[str, frozenset[str]], bool]
     clock: Callable[[], dt.datetime]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import kopf
 
-from phiwarden.admission.answer import SILENCE, Answer, Attempt
+from phiwarden.admission.answer import SILENCE, Answer, attempt_of
+from phiwarden.admission.envelope import Request
 from phiwarden.admission.keeping import FolderKeeper, Keeper, OwnKeeper
 from phiwarden.admission.review import Reviewer
-from phiwarden.admission.server import Server, failed
+from phiwarden.admission.server import Server, failed, under_review
 from phiwarden.admission.settings import Settings
 from phiwarden.admission.zones import Zones
 from phiwarden.cluster.client import Api
@@ -48,6 +50,9 @@ class Feedback:
         self._reviewer = Reviewer(zones, standard_judge(), self._trusted, self.clock)
         own = self.settings.certificates
         keeper = FolderKeeper(own) if isinstance(own, Path) else OwnKeeper(api, own, self.clock)
+        # What is here by now stays. Looking through it again and again would delay reviews.
+        gc.collect()
+        gc.freeze()
         self._spawn(zones.reflector.run(), "watch of zones")
         self._spawn(keeper.run(), "certificates")
         return keeper
@@ -70,11 +75,11 @@ class Feedback:
         """Return whether everything still runs that must run for ever."""
         return not any(task.done() for task in self._tasks)
 
-    async def review(self, attempt: Attempt) -> Answer:
-        """Return the answer to an attempt; a fault here refuses nobody."""
+    async def review(self, request: Request) -> Answer:
+        """Return the answer to a request; a fault here refuses nobody."""
         assert self._reviewer is not None  # kopf serves only after it was started
         try:
-            return await self._reviewer.review(attempt)
+            return await self._reviewer.review(attempt_of(request))
         except Exception as error:  # noqa: BLE001 - kopf would refuse, where a policy must decide
             failed(error)
             return SILENCE
@@ -120,8 +125,8 @@ def _register(registry: kopf.OperatorRegistry, feedback: Feedback, address: str,
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
-    async def review(warnings: list[str], **kwargs: Any) -> None:
-        answer = await feedback.review(_attempt(**kwargs))
+    async def review(warnings: list[str], **_: Any) -> None:
+        answer = await feedback.review(under_review.get())
         warnings.extend(answer.warnings)
         if not answer.allowed:
             raise kopf.AdmissionError(answer.message, code=403)
@@ -131,22 +136,3 @@ def _register(registry: kopf.OperatorRegistry, feedback: Feedback, address: str,
         kind = judged.kind
         where = (kind.group, kind.version, kind.plural)
         kopf.on.mutate(*where, id=kind.plural, subresource="*", registry=registry)(review)
-
-
-def _attempt(
-    *,
-    body: kopf.Body,
-    old: kopf.Body | None,
-    operation: str,
-    userinfo: Mapping[str, Any],
-    dryrun: bool,
-    **_: Any,
-) -> Attempt:
-    return Attempt(
-        username=str(userinfo.get("username") or ""),
-        groups=frozenset(userinfo.get("groups") or ()),
-        operation=operation,
-        obj=dict(body),
-        old=dict(old) if old is not None else None,
-        dry_run=dryrun,
-    )

@@ -11,6 +11,7 @@ import json
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +34,9 @@ _IDLE: Final = 120.0
 """Seconds after which an idle connection is closed; API servers do it after 90."""
 
 _SERVED: Final = frozenset((j.kind.group, j.kind.version, j.kind.plural) for j in JUDGED)
+
+under_review: Final[ContextVar[envelope.Request]] = ContextVar("under_review")
+"""The request that kopf's handler is called for."""
 
 Respond = Callable[..., Awaitable[Any]]
 """kopf's function that answers a review."""
@@ -86,39 +90,56 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def _review(respond: Respond) -> Handler:
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(http: web.Request) -> web.Response:
         began = time.perf_counter()
-        body = await request.read()
+        body = await http.read()
         try:
-            review = envelope.read(body)
+            request = envelope.read(body)
         except envelope.BadReview as bad:
             return _json(400, envelope.status(400, str(bad)))
-        answer = await _answer(respond, review)
+        reply = await answer(respond, request)
         took = round((time.perf_counter() - began) * 1000, 2)
         log.debug("review.answered", bytes=len(body), milliseconds=took)
-        return _json(200, answer)
+        return _json(200, reply)
 
     return handle
 
 
-async def _answer(respond: Respond, review: envelope.Review) -> envelope.Review:
+async def answer(respond: Respond, request: envelope.Request) -> envelope.Answered:
     """Return kopf's answer. Whatever goes wrong lets the API server's own policies decide."""
-    request, resource = review["request"], review["request"]["resource"]
-    if (resource["group"], resource["version"], resource["resource"]) not in _SERVED:
-        return envelope.allowed(request["uid"])
-    for held in (request.get("object"), request.get("oldObject")):
-        if isinstance(held, dict):
-            # kopf remembers every uid that it meets in an update, for ever.
-            held["metadata"].pop("uid", None)
+    resource = request.resource
+    if (resource.group, resource.version, resource.resource) not in _SERVED:
+        return envelope.allowed(request)
+    under_review.set(request)
     try:
-        answer: envelope.Review = await respond(review)
+        reply: envelope.Answered = await respond(_for_kopf(request))
     except Exception as error:  # noqa: BLE001 - a fault here must refuse nobody
         failed(error)
-        return envelope.allowed(request["uid"])
-    refused = answer["response"].get("status")
+        return envelope.allowed(request)
+    refused = reply["response"].get("status")
     if refused is not None:
         refused["reason"] = "Forbidden"
-    return answer
+    return reply
+
+
+def _for_kopf(request: envelope.Request) -> dict[str, Any]:
+    """Return a review by which kopf finds the handler, and no more.
+
+    kopf copies an object to see whether handlers change it, compares it with
+    its former self, and remembers the uid of each update for ever. What it is
+    never shown costs none of this.
+    """
+    return {
+        "apiVersion": envelope.VERSION,
+        "kind": envelope.KIND,
+        "request": {
+            "uid": request.uid,
+            "resource": request.resource.model_dump(),
+            "operation": request.operation,
+            "userInfo": {"username": request.user.username},
+            "object": {"metadata": {}},
+        },
+    }
 
 
 def failed(error: Exception) -> None:
@@ -152,7 +173,7 @@ async def _orderly(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-def _json(code: int, content: envelope.Review) -> web.Response:
+def _json(code: int, content: envelope.Answered) -> web.Response:
     return web.Response(
         status=code, body=json.dumps(content).encode(), content_type="application/json"
     )
