@@ -16,7 +16,7 @@ from cryptography import x509
 
 from e2e.controlplane import ControlPlane
 from e2e.controlplane.ports import free_ports
-from e2e.product import NAMESPACE, RELEASE, Product, Program, environment, install
+from e2e.product import NAMESPACE, RELEASE, Product, Program, environment, install, upgrade
 from e2e.rest import Rest
 from e2e.waiting import until
 
@@ -56,7 +56,7 @@ def installed(cluster: ControlPlane) -> Iterator[Site]:
     try:
         yield Site(product, port, {**settings, "PHIWARDEN_FEEDBACK_HOSTS": ADDRESS})
     finally:
-        install(cluster)
+        upgrade(cluster)
 
 
 class Webhook(Program):

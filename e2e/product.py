@@ -45,16 +45,22 @@ class Product:
 
 def install(cluster: ControlPlane, values: Mapping[str, Any] | None = None) -> Product:
     """Install the chart by helm, without pods: what they would run, runs beside the test."""
-    arguments = ["upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, "--create-namespace"]
-    # Without a webhook: a cluster of simulated nodes reaches no Service.
-    chosen = {"controller": {"enabled": False}, "feedback": {"enabled": False}, **(values or {})}
-    cluster.helm(*arguments, "-f", "-", input=yaml.safe_dump(chosen))
+    chosen = upgrade(cluster, values)
     settings = environment(
         cluster, {**chosen, "controller": {"enabled": True}}, "templates/controller.yaml"
     )
     engineer = connect(cluster.kubeconfig_for(PLATFORM_ENGINEER))
     _wait_for_policies(connect(cluster.kubeconfig), engineer)
     return Product(cluster, settings)
+
+
+def upgrade(cluster: ControlPlane, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Have helm install or upgrade the chart; return the values that it was given."""
+    # Without a webhook: a cluster of simulated nodes reaches no Service.
+    chosen = {"controller": {"enabled": False}, "feedback": {"enabled": False}, **(values or {})}
+    arguments = ["upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, "--create-namespace"]
+    cluster.helm(*arguments, "-f", "-", input=yaml.safe_dump(chosen))
+    return chosen
 
 
 def environment(cluster: ControlPlane, values: Mapping[str, Any], template: str) -> dict[str, str]:
