@@ -60,7 +60,7 @@ def installed(cluster: ControlPlane) -> Iterator[Site]:
 
 
 class Webhook(Program):
-    """`phiwarden admission` with the chart's rights; there once it has started to serve."""
+    """`phiwarden admission` with the chart's rights, once it is ready."""
 
     def __init__(self, site: Site, *, port: int | None = None, **settings: str) -> None:
         self.port = port or site.port
@@ -115,7 +115,7 @@ class Reply:
 
 @contextmanager
 def running(site: Site, **options: Any) -> Iterator[Webhook]:
-    """Run the webhook for the duration of a block, once API servers trust it."""
+    """Run the webhook for the duration of a block; API servers trust it a moment later."""
     webhook = Webhook(site, **options)
     try:
         yield webhook
