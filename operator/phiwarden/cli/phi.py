@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from phiwarden.cli.check import check
+
 app = typer.Typer(
     name="kubectl phi",
     help="Ask phiwarden before the cluster answers.",
@@ -11,6 +13,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("check")(check)
+
+
+@app.callback()
+def _commands() -> None:
+    """Ask phiwarden before the cluster answers."""
 
 
 def main() -> None:
