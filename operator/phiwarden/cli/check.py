@@ -8,9 +8,11 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from phiwarden.cli.formats.printable import printable
 
 if TYPE_CHECKING:
     from phiwarden.cli.report import Report
@@ -25,22 +27,19 @@ class Format(StrEnum):
     JUNIT = "junit"
 
 
-_HELP = """Judge manifests by the rules of their zones, as the API server would.
-
-Each manifest is judged in the zone whose namespace it names. Line numbers are those of the file.
-
-\b
-  kubectl phi check deploy/ -w workload.yaml
-  helm template app chart/ | kubectl phi check -w workload.yaml -
-  kustomize build overlays/prod | kubectl phi check -w workload.yaml -
-  kubectl phi check --live portal-clinical
-
-Exit codes: 0 nothing would be refused; 1 something would be; 2 the check is not complete (a file
-that cannot be read, a wrong declaration, a wrong option). 2 wins over 1, since a check that is not
-complete must not be taken for one.
-
-Zones are judged as if they enforced: one that only observes today may be raised tomorrow.
-"""
+HELP: Final = (
+    "Judge manifests by the rules of their zones, as the API server would.\n\n"
+    "Each manifest is judged in the zone whose namespace it names. Lines are those of the file.\n\n"
+    "\b\n"
+    "  kubectl phi check deploy/ -w workload.yaml\n"
+    "  helm template app chart/ | kubectl phi check -w workload.yaml -\n"
+    "  kustomize build overlays/prod | kubectl phi check -w workload.yaml -\n"
+    "  kubectl phi check --live portal-clinical\n\n"
+    "Exit codes: 0, nothing would be refused; 1, something would be; 2, the check is not complete:"
+    " a file cannot be read, a declaration is wrong, or an option. 2 wins over 1, since a check that"
+    " is not complete must not be taken for one.\n\n"
+    "Zones are judged as if they enforced: one that only observes today may be raised tomorrow."
+)
 
 
 def check(
@@ -92,11 +91,11 @@ def check(
             help="Write the report there, and a table to standard output.",
         ),
     ] = None,
-    strict: Annotated[
+    strict: Annotated[  # noqa: FBT002 - typer passes it by its name
         bool, typer.Option("--strict", help="Warnings count as refusals.")
     ] = False,
 ) -> None:
-    """Judge manifests by the rules of their zones; see `_HELP`."""
+    """Judge manifests by the rules of their zones; `HELP` says the rest."""
     if (live is None) == (not manifests):
         raise typer.BadParameter("give manifests, or --live NAMESPACE, and not both")
     if namespace is not None and zone is not None:
@@ -115,9 +114,6 @@ def check(
     raise typer.Exit(code)
 
 
-check.__doc__ = _HELP
-
-
 def _files(
     asked: list[str], workloads: list[Path], namespace: str | None, zone: str | None
 ) -> Report:
@@ -132,7 +128,7 @@ def _files(
             asked, workloads, standard_judge(), today=today, namespace=namespace, zone=zone
         )
     except NoSuchZone as error:
-        raise typer.BadParameter(str(error)) from error
+        raise _stopped(str(error)) from error
 
 
 def _live(namespace: str, kubeconfig: str | None) -> Report:
@@ -142,7 +138,7 @@ def _live(namespace: str, kubeconfig: str | None) -> Report:
     try:
         return live(namespace, standard_judge(), kubeconfig=kubeconfig)
     except NotReadable as error:
-        raise typer.BadParameter(str(error)) from error
+        raise _stopped(str(error)) from error
 
 
 def _text(report: Report, output: Format, code: int, *, strict: bool, terminal: bool) -> str:
@@ -171,4 +167,10 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be written: {error.strerror or error}") from error
+        raise _stopped(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _stopped(message: str) -> typer.Exit:
+    """Say why the check ends here, and return the exception that ends it."""
+    typer.echo(f"kubectl phi check: {printable(message, 2000)}", err=True)
+    return typer.Exit(2)

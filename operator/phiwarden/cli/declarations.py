@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from phiwarden.boundary.compile import zone_boundary
@@ -18,7 +18,7 @@ from phiwarden.rulebook.model import Severity
 
 
 class NoSuchZone(ValueError):
-    """A zone or namespace that no declaration names; says which there are."""
+    """There is no declaration, or none names a zone or namespace; says which there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,10 @@ class Declarations:
             NoSuchZone: no declaration names it, or several declare a zone of that name.
         """
         known = Zones(self._boundaries)
+        if not self.judged and not self.problems:
+            raise NoSuchZone("no zone is declared: give -w FILE, a PHIWorkload declaration")
+        if not self._boundaries:
+            return known  # the problems say why
         if zone is not None:
             found = [n for n, boundary in self._boundaries.items() if boundary.zone == zone]
             if len(found) > 1:
@@ -108,12 +112,6 @@ class Declarations:
 def is_declaration(manifest: Manifest) -> bool:
     """Return whether a manifest is a PHIWorkload, of whatever version."""
     return manifest.kind == KIND and manifest.group.endswith("phiwarden.dev")
-
-
-def split(found: Iterable[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
-    """Return the PHIWorkloads among manifests, and the others."""
-    pairs = [(is_declaration(manifest), manifest) for manifest in found]
-    return [m for is_one, m in pairs if is_one], [m for is_one, m in pairs if not is_one]
 
 
 def _problem(manifest: Manifest, path: str, message: str) -> Problem:

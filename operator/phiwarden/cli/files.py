@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from phiwarden.cli.declarations import Declarations, is_declaration
-from phiwarden.cli.manifests.objects import Manifest, Remark, manifests
+from phiwarden.cli.manifests.documents import Trouble
+from phiwarden.cli.manifests.objects import Level, Manifest, manifests
 from phiwarden.cli.manifests.sources import Source, Unread, read, sources
 from phiwarden.cli.report import Problem, Report
 from phiwarden.cli.verdicts import verdicts
@@ -21,8 +23,6 @@ class _Files:
     """The texts to check, and the troubles met on the way."""
 
     problems: list[Problem] = field(default_factory=list)
-    left_out: int = 0
-    """Files of folders that hold no object of Kubernetes."""
 
     def read(self, asked: Iterable[str]) -> list[Source]:
         found = []
@@ -50,20 +50,14 @@ class _Files:
         for found in manifests(source):
             if isinstance(found, Manifest):
                 yield found
-                continue
-            self._note(source, found)
-
-    def _note(self, source: Source, remark: Remark) -> None:
-        trouble = remark.trouble
-        problem = Problem(remark.level, source.name, trouble.line, trouble.column, trouble.message)
-        self.problems.append(problem)
+            else:
+                self._note(source.name, found.trouble, found.level)
 
     def _note_unread(self, found: Unread) -> None:
-        trouble = found.trouble
-        level = "error" if found.incomplete else "note"
-        self.problems.append(
-            Problem(level, found.name, trouble.line, trouble.column, trouble.message)
-        )
+        self._note(found.name, found.trouble, "error" if found.incomplete else "note")
+
+    def _note(self, name: str, trouble: Trouble, level: Level) -> None:
+        self.problems.append(Problem(level, name, trouble.line, trouble.column, trouble.message))
 
 
 def check_files(
@@ -93,20 +87,33 @@ def check_files(
     for manifest in files.read_declarations(workloads):
         declarations.add(manifest)
     texts = files.read(asked)
-    for text in texts:
-        if KIND in text.text:
-            for manifest in manifests(text):
-                if isinstance(manifest, Manifest) and is_declaration(manifest):
-                    declarations.add(manifest)
-    found = (
-        manifest
-        for text in texts
-        for manifest in files.manifests(text)
-        if not is_declaration(manifest)
-    )
-    zones = declarations.zones(namespace=namespace, zone=zone)
+    for manifest in _declared_in(texts, but_not_in=workloads):
+        declarations.add(manifest)
+    zones = None
+    if declarations.judged or not files.problems:
+        zones = declarations.zones(namespace=namespace, zone=zone)
+    if zones is None or not zones.boundaries:
+        # There is nothing to judge by, and the problems say why.
+        return Report(tuple(declarations.judged), _once(*declarations.problems, *files.problems))
+    found = (m for text in texts for m in files.manifests(text) if not is_declaration(m))
     report = verdicts(found, zones, judge)
-    problems = (*declarations.problems, *files.problems, *report.problems)
-    return Report(
-        (*declarations.judged, *report.judged), problems, report.elsewhere, report.unread
-    )
+    problems = _once(*declarations.problems, *files.problems, *report.problems)
+    if not (declarations.judged or report.judged or report.unread or report.elsewhere or problems):
+        asked_for = ", ".join(asked)
+        problems = (Problem("error", asked_for, 1, 1, "holds no object of Kubernetes"),)
+    judged = (*declarations.judged, *report.judged)
+    return Report(judged, problems, report.elsewhere, report.unread)
+
+
+def _declared_in(texts: Iterable[Source], *, but_not_in: Iterable[Path]) -> Iterator[Manifest]:
+    """Yield the PHIWorkloads among the manifests; troubles are told when all is read."""
+    known = {os.path.realpath(path) for path in but_not_in}
+    for text in texts:
+        if KIND in text.text and os.path.realpath(text.name) not in known:
+            for found in manifests(text):
+                if isinstance(found, Manifest) and is_declaration(found):
+                    yield found
+
+
+def _once(*problems: Problem) -> tuple[Problem, ...]:
+    return tuple(dict.fromkeys(problems))

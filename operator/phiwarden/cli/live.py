@@ -44,7 +44,7 @@ def live(namespace: str, judge: Judge, *, kubeconfig: str | None = None) -> Repo
 async def _read(
     namespace: str, kubeconfig: str | None
 ) -> tuple[ZoneBoundary, list[tuple[Kind, Object]]]:
-    api = await Api.connect(kubeconfig)
+    api = await Api.connect_as_user(kubeconfig)
     try:
         found = await api.get(NAMESPACE, None, namespace)
         boundary = _boundary(namespace, found)
@@ -66,7 +66,9 @@ def _boundary(namespace: str, found: Mapping[str, Any] | None) -> ZoneBoundary:
     try:
         return decode(labels, metadata.get("annotations") or {})
     except BoundaryUnreadable as error:
-        raise NotReadable(f"the boundary of namespace {namespace} cannot be read: {error}") from error
+        raise NotReadable(
+            f"the boundary of namespace {namespace} cannot be read: {error}"
+        ) from error
 
 
 def _report(

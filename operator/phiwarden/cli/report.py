@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.cli.manifests.objects import Level
 from phiwarden.cli.manifests.places import Place
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
@@ -13,8 +14,6 @@ from phiwarden.rulebook.model import Severity
 CLEAN: Final = 0
 DENIED: Final = 1
 INCOMPLETE: Final = 2
-
-Level = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True, slots=True)

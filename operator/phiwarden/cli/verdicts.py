@@ -85,7 +85,8 @@ def verdict(
 
 def _homeless(found: list[Manifest], zones: Zones) -> Problem:
     first = found[0]
-    others = f" (and {len(found) - 1} more objects)" if len(found) > 1 else ""
+    more = "object" if len(found) == 2 else "objects"
+    others = f" (and {len(found) - 1} more {more})" if len(found) > 1 else ""
     place = first.place()
     line, column = (place.line, place.column) if place is not None else (1, 1)
     return Problem(

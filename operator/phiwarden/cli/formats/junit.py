@@ -78,5 +78,5 @@ def _text(findings: list[Finding]) -> str:
 
 
 def _attribute(text: str) -> str:
-    # What can be printed can stand in XML, but for the halves of surrogate pairs and noncharacters.
+    # Every character that can be printed can stand in XML.
     return quoteattr(printable(text, 2000))

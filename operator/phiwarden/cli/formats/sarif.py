@@ -22,7 +22,6 @@ MAX_RESULTS: Final = 25_000
 """Results of one run that GitHub code scanning takes.
 https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning"""
 
-_INFORMATION: Final = "https://github.com/phiwarden/phiwarden"
 _SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
@@ -40,10 +39,9 @@ def sarif(report: Report, exit_code: int) -> str:
         if found.failure.severity is severity
     ]
     notices = [_notice(problem) for problem in report.problems]
-    if left_out := len(results) - MAX_RESULTS:
-        if left_out > 0:
-            text = f"{left_out} more results are left out of this file"
-            notices.append({"level": "warning", "message": {"text": text}})
+    if len(results) > MAX_RESULTS:
+        text = f"{len(results) - MAX_RESULTS} more results are left out of this file"
+        notices.append({"level": "warning", "message": {"text": text}})
     rules = [page for page in pages() if page.id in {f.failure.rule for _, f in results}]
     order = {page.id: index for index, page in enumerate(rules)}
     run = {
@@ -55,7 +53,6 @@ def sarif(report: Report, exit_code: int) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {"SRCROOT": {"description": {"text": "where check was run"}}},
         "invocations": [
             {
                 "executionSuccessful": all(p.level != "error" for p in report.problems),
@@ -81,7 +78,10 @@ def _rule(page: Page) -> dict[str, Any]:
         },
         "defaultConfiguration": {"level": _LEVELS[worst]},
         "properties": {
-            "tags": ["security", *(f"{framework}/{control}" for framework, control in page.answers())],
+            "tags": [
+                "security",
+                *(f"{framework}/{control}" for framework, control in page.answers()),
+            ],
             "precision": "very-high",
             "security-severity": _SECURITY_SEVERITY[worst],
         },
@@ -138,15 +138,20 @@ def _location(source: str, found: Finding) -> dict[str, Any]:
 def _artifact(source: str) -> dict[str, str]:
     path = PurePath(source)
     uri = quote(printable(path.as_posix()))
-    if path.is_absolute():
-        return {"uri": f"file://{uri}"}
-    return {"uri": uri, "uriBaseId": "SRCROOT"}
+    return {"uri": f"file://{uri}" if path.is_absolute() else uri}
 
 
 def _fingerprint(judged: Judged, found: Finding) -> str:
     """Return what stays the same while lines move: the rule, the object and the field."""
     failure = found.failure
-    parts = (failure.rule, judged.namespace, judged.kind, judged.name, failure.path, failure.problem)
+    parts = (
+        failure.rule,
+        judged.namespace,
+        judged.kind,
+        judged.name,
+        failure.path,
+        failure.problem,
+    )
     return hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()[:32]
 
 

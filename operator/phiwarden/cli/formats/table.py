@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from phiwarden.cli.formats.printable import printable
@@ -40,9 +41,7 @@ class Style:
 def table(report: Report, style: Style) -> str:
     """Return a report as text, problems first and the sum at the end."""
     blocks = ["\n".join(_problem(problem, style)) for problem in report.problems]
-    for judged in report.judged:
-        if judged.findings:
-            blocks.append("\n".join(_object(judged, style)))
+    blocks += ["\n".join(_object(judged, style)) for judged in report.judged if judged.findings]
     blocks.append("\n".join(_summary(report, style)))
     return "\n\n".join(blocks) + "\n"
 
@@ -55,8 +54,8 @@ def _problem(problem: Problem, style: Style) -> Iterator[str]:
 
 def _object(judged: Judged, style: Style) -> Iterator[str]:
     source = printable(judged.source)
-    where = f"{source}:{judged.place.line}" if judged.place is not None else source
-    yield style.paint(f"{where} {judged.kind}/{printable(judged.name)}", _BOLD)
+    where = f"{source}:{judged.place.line}" if judged.place is not None else f"{source}:"
+    yield style.paint(f"{where} {printable(judged.kind)}/{printable(judged.name)}", _BOLD)
     if (zone := judged.zone) is not None:
         yield (
             f"  zone {zone.zone} of {zone.workload} (data {zone.data}, {zone.impact},"
@@ -74,9 +73,9 @@ def _rule(rule: str, broken: list[Finding], style: Style) -> Iterator[str]:
     for found in broken:
         failure = found.failure
         value = f" (found {printable(failure.found)})" if failure.found else ""
-        at = f"line {found.place.line}: " if found.place is not None else ""
-        said = f"{at}{printable(failure.place)}: {printable(failure.problem)}{value}"
-        yield from _wrapped(said, style, "    ")
+        at = f"{found.place.line}:{found.place.column} " if found.place is not None else ""
+        yield from _wrapped(f"{at}{printable(failure.problem)}{value}", style, "    ")
+        yield from _wrapped(printable(failure.place), style, "      ")
     yield from _wrapped(f"fix: {printable(first.fix)}", style, "    ")
 
 
@@ -94,8 +93,8 @@ def _wrapped(text: str, style: Style, indent: str) -> list[str]:
 
 
 def _summary(report: Report, style: Style) -> Iterator[str]:
-    count: Callable[[Severity], int] = lambda worst: sum(j.worst is worst for j in report.judged)  # noqa: E731
-    denied, warned = count(Severity.DENY), count(Severity.WARN)
+    worst = Counter(judged.worst for judged in report.judged)
+    denied, warned = worst[Severity.DENY], worst[Severity.WARN]
     said = [f"{_objects(len(report.judged))} judged", f"{denied} would be refused"]
     if warned:
         said.append(f"{warned} with warnings")

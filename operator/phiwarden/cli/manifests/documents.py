@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # its stubs do not say so
 
 from phiwarden.cli.manifests import scalars
 
@@ -72,7 +72,8 @@ def documents(text: str) -> Iterator[Document | Trouble]:
         composer = _Composer("\n" * text.count("\n", 0, start) + text[start:])
         try:
             while composer.check_node():
-                found = _document(composer.get_node(), len(text))
+                root = composer.get_node()
+                found = _document(root, len(text)) if root is not None else None
                 if found is not None:
                     yield found
         except yaml.MarkedYAMLError as error:
@@ -100,7 +101,7 @@ def _unprintable(character: str) -> str:
 
 def _without_document(text: str, index: int) -> str:
     """Return the text with the document around an index left empty, and all lines in place."""
-    begins = max((m.start() for m in _SEPARATOR.finditer(text, 0, index)), default=0)
+    begins = max((m.end() for m in _SEPARATOR.finditer(text, 0, index)), default=0)
     following = _SEPARATOR.search(text, index)
     ends = following.start() if following else len(text)
     return text[:begins] + "\n" * text.count("\n", begins, ends) + text[ends:]
@@ -124,7 +125,9 @@ def _trouble(error: yaml.MarkedYAMLError) -> Trouble:
     if message in _CLEARER:
         return Trouble(line, column, _CLEARER[message])
     opened = error.context_mark
-    since = f" ({error.context}, line {opened.line + 1})" if opened and opened.line + 1 != line else ""
+    since = (
+        f" ({error.context}, line {opened.line + 1})" if opened and opened.line + 1 != line else ""
+    )
     return Trouble(line, column, f"{message}{since}")
 
 
@@ -146,7 +149,7 @@ class _Composer(CParser):
         super().__init__(text)
         self._depth = 0
 
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:  # noqa: ARG002
         return _PLAIN if kind is not yaml.ScalarNode or implicit[0] else _QUOTED
 
     def descend_resolver(self, parent: yaml.Node | None, index: Any) -> None:  # noqa: ARG002

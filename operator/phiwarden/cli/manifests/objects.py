@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
 from phiwarden.cli.manifests.documents import Document, Trouble, documents
 from phiwarden.cli.manifests.places import Place, node_at, place_of
 from phiwarden.cli.manifests.sources import Source
+
+Level = Literal["error", "warning", "note"]
 
 _LIST: Final = "List"
 _TEMPLATE: Final = "{{"
@@ -78,7 +80,7 @@ class Remark:
     """
 
     trouble: Trouble
-    level: str
+    level: Level
 
 
 def manifests(source: Source) -> Iterator[Manifest | Remark]:
