@@ -157,7 +157,10 @@ def test_a_fingerprint_stays_while_lines_move() -> None:
     assert not prints(text) & prints(text.replace("name: patient-export", "name: other"))
 
 
-def test_more_results_than_code_scanning_takes_are_left_out_refusals_first() -> None:
+def test_more_results_than_code_scanning_takes_are_left_out_refusals_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sarif, "MAX_RESULTS", 3)
     warned = _judged("w", severity=Severity.WARN)
     denied = tuple(_judged(str(number)) for number in range(sarif.MAX_RESULTS))
     log = json.loads(sarif.sarif(Report((warned, *denied), ()), 1))

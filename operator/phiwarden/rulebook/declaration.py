@@ -143,13 +143,14 @@ def _defaulted(schema: Schema, value: Any) -> Any:
 
 def _contradictions(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
     """Yield what the CRD's rules refuse; those over single values were judged with their form."""
-    if isinstance(value, Mapping):
-        for rule in schema.get(RULES, ()):
-            # What changed cannot be told from a file.
-            if "oldSelf" not in rule["rule"] and not _holds(rule["rule"], value):
-                message = rule["message"]
-                if "messageExpression" in rule:
-                    message = _asked(rule["messageExpression"], value)
+    # What changed cannot be told from a file.
+    rules = [rule for rule in schema.get(RULES, ()) if "oldSelf" not in rule["rule"]]
+    if rules and isinstance(value, Mapping):
+        context = cel.Context({"self": _escaped(value)}, _FUNCTIONS)
+        for rule in rules:
+            if _program(rule["rule"]).execute(context) is not True:
+                told = rule.get("messageExpression")
+                message = _program(told).execute(context) if told else rule["message"]
                 where = f"{path}{rule.get('fieldPath', '')}".removeprefix(".")
                 yield FieldError(where, message, _broken_rule(message))
     for step, child, below in _children(schema, value):
@@ -160,14 +161,6 @@ def _contradictions(schema: Schema, value: Any, path: str) -> Iterator[FieldErro
 def _broken_rule(message: str) -> str | None:
     named = re.search(r"\((PHI-[A-Z]+-[0-9]{3})\)", message)
     return named[1] if named else None
-
-
-def _holds(rule: str, value: Any) -> bool:
-    return _asked(rule, value) is True
-
-
-def _asked(expression: str, value: Any) -> Any:
-    return _program(expression).execute(cel.Context({"self": _escaped(value)}, _FUNCTIONS))
 
 
 @cache
