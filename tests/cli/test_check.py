@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from phiwarden.cli import judging
+
 from .run import EXAMPLES, PORTAL, check, phi
 
 GOOD = (EXAMPLES / "apps" / "appointments.yaml").read_text(encoding="utf-8")
@@ -234,10 +236,11 @@ def test_a_file_that_is_not_there_is_told(name: str) -> None:
 
 
 def test_an_empty_folder_is_no_pass(tmp_path: Path) -> None:
-    assert check(tmp_path, "-w", PORTAL).code == 0  # the declaration was checked
     write(tmp_path, "a.yaml", "# nothing\n")
-    declared = write(tmp_path, "w/w.yaml", "# nothing\n")
-    assert phi("check", tmp_path, "-w", declared).code == 2
+    ran = check(tmp_path)
+    ((level, _, message),) = ran.problems
+    assert (ran.code, level, message) == (2, "error", "no object of Kubernetes is here")
+    assert check(PORTAL).code == 0
 
 
 def test_a_key_that_stands_twice_is_a_warning() -> None:
@@ -346,6 +349,20 @@ def test_two_declarations_of_one_name_or_namespace_are_told(tmp_path: Path) -> N
     ran = phi("check", PORTAL, "-w", changed, "-o", "json")
     assert any("declared before, and differently" in message for _, _, message in ran.problems)
     assert phi("check", PORTAL, "-w", PORTAL, "-o", "json").problems == []
+
+
+# Many manifests.
+
+
+def test_many_manifests_are_judged_alike_on_every_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "many.yaml", "\n---\n".join([GOOD, BAD, SERVICE, "a: [", POLICY] * 5))
+    for number in range(5):
+        write(tmp_path, f"one-{number}.yaml", BAD)
+    alone = check(tmp_path)
+    monkeypatch.setattr(judging, "ALONE", 0)
+    assert (alone.code, check(tmp_path).out) == (2, alone.out)
 
 
 # Options.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiwarden.cli.manifests.documents import Document, Trouble, documents
+from phiwarden.cli.manifests.documents import Document, Trouble, documents, pieces
 
 
 def values(text: str) -> list[Any]:
@@ -117,3 +118,21 @@ def test_no_text_whatever_ends_the_reading(text: str) -> None:
     for found in documents(text):
         if isinstance(found, Trouble):
             assert 1 <= found.line <= len(text.splitlines()) + 1
+
+
+@given(
+    st.lists(st.sampled_from(["a: 1", "b: [1", "c: |\n  x\n", "", "%YAML 1.1", "..."]), max_size=9)
+)
+def test_a_text_in_pieces_is_the_text(parts: list[str]) -> None:
+    text = "\n---\n".join(parts)
+
+    def read(texts: Iterable[str]) -> list[tuple[int, Any]]:
+        found = [each for text in texts for each in documents(text)]
+        return [
+            (each.line, each.message)
+            if isinstance(each, Trouble)
+            else (each.node.start_mark.line + 1, each.value)
+            for each in found
+        ]
+
+    assert read(pieces(text, 4)) == read([text])

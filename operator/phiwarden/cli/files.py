@@ -4,60 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
-from phiwarden.cli.declarations import Declarations, is_declaration
-from phiwarden.cli.manifests.documents import Trouble
-from phiwarden.cli.manifests.objects import Level, Manifest, manifests
+from phiwarden.cli.declarations import Declarations, Zones, is_declaration
+from phiwarden.cli.judging import judge_texts
+from phiwarden.cli.manifests.objects import Level, Manifest, Remark, manifests
 from phiwarden.cli.manifests.sources import Source, Unread, read, sources
 from phiwarden.cli.report import Problem, Report
-from phiwarden.cli.verdicts import verdicts
+from phiwarden.cli.verdicts import Verdicts, problem_of
 from phiwarden.rulebook.declaration import KIND
 from phiwarden.rulebook.evaluate import Judge
-
-
-@dataclass(slots=True)
-class _Files:
-    """The texts to check, and the troubles met on the way."""
-
-    problems: list[Problem] = field(default_factory=list)
-
-    def read(self, asked: Iterable[str]) -> list[Source]:
-        found = []
-        for each in sources(asked):
-            if isinstance(each, Source):
-                found.append(each)
-            else:
-                self._note_unread(each)
-        return found
-
-    def read_declarations(self, paths: Iterable[Path]) -> Iterator[Manifest]:
-        for path in paths:
-            source = read(path)
-            if isinstance(source, Unread):
-                self._note_unread(source)
-                continue
-            found = [m for m in self.manifests(source) if is_declaration(m)]
-            if not found:
-                self.problems.append(
-                    Problem("error", source.name, 1, 1, f"no {KIND} is declared here")
-                )
-            yield from found
-
-    def manifests(self, source: Source) -> Iterator[Manifest]:
-        for found in manifests(source):
-            if isinstance(found, Manifest):
-                yield found
-            else:
-                self._note(source.name, found.trouble, found.level)
-
-    def _note_unread(self, found: Unread) -> None:
-        self._note(found.name, found.trouble, "error" if found.incomplete else "note")
-
-    def _note(self, name: str, trouble: Trouble, level: Level) -> None:
-        self.problems.append(Problem(level, name, trouble.line, trouble.column, trouble.message))
 
 
 def check_files(
@@ -82,27 +41,70 @@ def check_files(
     Raises:
         NoSuchZone: no declaration names that namespace or zone.
     """
-    files = _Files()
+    problems: list[Problem] = []
     declarations = Declarations(today)
-    for manifest in files.read_declarations(workloads):
+    for manifest in _read_declarations(workloads, problems):
         declarations.add(manifest)
-    texts = files.read(asked)
+    texts = _read(asked, problems)
     for manifest in _declared_in(texts, but_not_in=workloads):
         declarations.add(manifest)
-    zones = None
-    if declarations.judged or not files.problems:
+    zones = Zones({})
+    if declarations.judged or not problems:
         zones = declarations.zones(namespace=namespace, zone=zone)
-    if zones is None or not zones.boundaries:
+    if not zones.boundaries:
         # There is nothing to judge by, and the problems say why.
-        return Report(tuple(declarations.judged), _once(*declarations.problems, *files.problems))
-    found = (m for text in texts for m in files.manifests(text) if not is_declaration(m))
-    report = verdicts(found, zones, judge)
-    problems = _once(*declarations.problems, *files.problems, *report.problems)
-    if not (declarations.judged or report.judged or report.unread or report.elsewhere or problems):
-        asked_for = ", ".join(asked)
-        problems = (Problem("error", asked_for, 1, 1, "holds no object of Kubernetes"),)
-    judged = (*declarations.judged, *report.judged)
-    return Report(judged, problems, report.elsewhere, report.unread)
+        return Report(tuple(declarations.judged), _once(*declarations.problems, *problems))
+    found = judge_texts(texts, zones, judge)
+    problems += [*found.problems, *_without_namespace(found.homeless, zones)]
+    if found == Verdicts() and not problems and not any(KIND in text.text for text in texts):
+        problems.append(Problem("error", ", ".join(asked), 1, 1, "no object of Kubernetes is here"))
+    judged = (*declarations.judged, *found.judged)
+    elsewhere = tuple(sorted(Counter(found.elsewhere).items()))
+    return Report(judged, _once(*declarations.problems, *problems), elsewhere, found.unread)
+
+
+def _read(asked: Iterable[str], problems: list[Problem]) -> list[Source]:
+    found = []
+    for each in sources(asked):
+        if isinstance(each, Source):
+            found.append(each)
+        else:
+            problems.append(_unread(each))
+    return found
+
+
+def _read_declarations(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Manifest]:
+    for path in paths:
+        source = read(path)
+        if isinstance(source, Unread):
+            problems.append(_unread(source))
+            continue
+        found = list(manifests(source))
+        problems += [problem_of(source.name, each) for each in found if isinstance(each, Remark)]
+        declared = [m for m in found if isinstance(m, Manifest) and is_declaration(m)]
+        if not declared:
+            problems.append(Problem("error", source.name, 1, 1, f"no {KIND} is declared here"))
+        yield from declared
+
+
+def _unread(found: Unread) -> Problem:
+    trouble = found.trouble
+    level: Level = "error" if found.incomplete else "note"
+    return Problem(level, found.name, trouble.line, trouble.column, trouble.message)
+
+
+def _without_namespace(homeless: Sequence[Problem], zones: Zones) -> Iterator[Problem]:
+    """Yield one problem for all objects that name no namespace."""
+    if not homeless:
+        return
+    first, *others = homeless
+    counted = "1 more object" if len(others) == 1 else f"{len(others)} more objects"
+    yield replace(
+        first,
+        message=f"{first.message}{f' (and {counted})' if others else ''} names no namespace: set"
+        " metadata.namespace, or give -n NAMESPACE or --zone ZONE; the zones are"
+        f" {zones.in_words()}",
+    )
 
 
 def _declared_in(texts: Iterable[Source], *, but_not_in: Iterable[Path]) -> Iterator[Manifest]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from phiwarden.boundary.labels import ZoneBoundary
-from phiwarden.cli.declarations import Zones
-from phiwarden.cli.manifests.objects import Manifest
-from phiwarden.cli.report import Finding, Judged, Problem, Report
+from phiwarden.cli.declarations import Zones, is_declaration
+from phiwarden.cli.manifests.objects import Manifest, Remark, manifests
+from phiwarden.cli.manifests.sources import Source
+from phiwarden.cli.report import Finding, Judged, Problem
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.shapes import NETWORK_POLICY, POD_SHAPES, SERVICE, Kind
 
@@ -28,30 +29,63 @@ def is_read(manifest: Manifest) -> bool:
     return (manifest.group, manifest.kind) in _READ
 
 
-def verdicts(found: Iterable[Manifest], zones: Zones, judge: Judge) -> Report:
-    """Judge every manifest in the zone whose namespace it names.
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What came of the objects of some texts.
 
-    Args:
-        found: manifests; PHIWorkloads are judged elsewhere.
-        zones: the zones declared.
-        judge: the rulebook.
+    Attributes:
+        judged: those that were judged.
+        problems: what is wrong with the texts.
+        homeless: those that name no namespace, where they would have to; the message names them.
+        elsewhere: the namespace of each that is for no zone declared.
+        unread: how many are of kinds that no rule reads.
+    """
+
+    judged: tuple[Judged, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    homeless: tuple[Problem, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    unread: int = 0
+
+
+def merged(parts: Iterable[Verdicts]) -> Verdicts:
+    """Return what came of several texts, in their order."""
+    every = list(parts)
+    return Verdicts(
+        tuple(judged for part in every for judged in part.judged),
+        tuple(problem for part in every for problem in part.problems),
+        tuple(problem for part in every for problem in part.homeless),
+        tuple(namespace for part in every for namespace in part.elsewhere),
+        sum(part.unread for part in every),
+    )
+
+
+def verdicts(source: Source, zones: Zones, judge: Judge) -> Verdicts:
+    """Judge every manifest of a text in the zone whose namespace it names.
+
+    PHIWorkloads are left out: they are judged as declarations.
     """
     judged: list[Judged] = []
-    homeless: list[Manifest] = []
-    elsewhere: Counter[str] = Counter()
+    problems: list[Problem] = []
+    homeless: list[Problem] = []
+    elsewhere: list[str] = []
     unread = 0
-    for manifest in found:
-        namespace = manifest.namespace or zones.default
-        if not is_read(manifest):
+    for found in manifests(source):
+        if isinstance(found, Remark):
+            problems.append(problem_of(source.name, found))
+            continue
+        if is_declaration(found):
+            continue
+        namespace = found.namespace or zones.default
+        if not is_read(found):
             unread += 1
         elif namespace is None:
-            homeless.append(manifest)
+            homeless.append(_homeless(found))
         elif (boundary := zones.boundaries.get(namespace)) is None:
-            elsewhere[namespace] += 1
+            elsewhere.append(namespace)
         else:
-            judged.append(verdict(manifest, namespace, boundary, judge))
-    problems = (_homeless(homeless, zones),) if homeless else ()
-    return Report(tuple(judged), problems, tuple(sorted(elsewhere.items())), unread)
+            judged.append(verdict(found, namespace, boundary, judge))
+    return Verdicts(tuple(judged), tuple(problems), tuple(homeless), tuple(elsewhere), unread)
 
 
 def verdict(
@@ -83,17 +117,13 @@ def verdict(
     )
 
 
-def _homeless(found: list[Manifest], zones: Zones) -> Problem:
-    first = found[0]
-    more = "object" if len(found) == 2 else "objects"
-    others = f" (and {len(found) - 1} more {more})" if len(found) > 1 else ""
-    place = first.place()
+def problem_of(source: str, remark: Remark) -> Problem:
+    """Return a remark about a text as a problem of the check."""
+    trouble = remark.trouble
+    return Problem(remark.level, source, trouble.line, trouble.column, trouble.message)
+
+
+def _homeless(manifest: Manifest) -> Problem:
+    place = manifest.place()
     line, column = (place.line, place.column) if place is not None else (1, 1)
-    return Problem(
-        "error",
-        first.source,
-        line,
-        column,
-        f"{first.kind} {first.name}{others} names no namespace: set metadata.namespace, or give"
-        f" -n NAMESPACE or --zone ZONE; the zones are {zones.in_words()}",
-    )
+    return Problem("error", manifest.source, line, column, f"{manifest.kind} {manifest.name}")
