@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from phiwarden.cli import judging
 
-from .run import EXAMPLES, PORTAL, check, phi
+from .run import EXAMPLES, PORTAL, TODAY, check, phi
 
 GOOD = (EXAMPLES / "apps" / "appointments.yaml").read_text(encoding="utf-8")
 BAD = (EXAMPLES / "apps" / "patient-export.yaml").read_text(encoding="utf-8")
@@ -331,6 +332,26 @@ def test_a_rule_that_a_declaration_breaks_is_a_failure_like_any_other(tmp_path: 
     ran = phi("check", "-", "-w", path, "-o", "json", stdin=POLICY.encode())
     assert ran.code == 1
     assert ran.failures == [("PHI-DAT-002", line_of(text, "  flows:")), ("PHI-NET-001", 4)]
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "says"),
+    [
+        (-1, "warning", "expired on"),
+        (3, "note", "ends on"),
+        (29, "note", "ends on"),
+        (40, None, ""),
+    ],
+)
+def test_an_agreement_that_time_has_ended_is_told(
+    tmp_path: Path, days: int, level: str | None, says: str
+) -> None:
+    day = TODAY + dt.timedelta(days=days)
+    path, text = declare(tmp_path, ("2027-06-30", day.isoformat()))
+    ran = phi("check", path, "-o", "json")
+    expected = [(level, line_of(text, "expires:"))] if level else []
+    assert (ran.code, [problem[:2] for problem in ran.problems]) == (0, expected)
+    assert all(says in message for _, _, message in ran.problems)
 
 
 def test_a_file_that_declares_nothing_is_told() -> None:

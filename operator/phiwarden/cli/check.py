@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -114,6 +114,11 @@ def check(
     raise typer.Exit(code)
 
 
+def today() -> date:
+    """Return the day in UTC."""
+    return datetime.now(UTC).date()
+
+
 def _files(
     asked: list[str], workloads: list[Path], namespace: str | None, zone: str | None
 ) -> Report:
@@ -122,11 +127,9 @@ def _files(
     from phiwarden.cli.files import check_files  # noqa: PLC0415
     from phiwarden.rulebook.evaluate import standard_judge  # noqa: PLC0415
 
-    today = datetime.now(UTC).date()
+    judge = standard_judge()
     try:
-        return check_files(
-            asked, workloads, standard_judge(), today=today, namespace=namespace, zone=zone
-        )
+        return check_files(asked, workloads, judge, today=today(), namespace=namespace, zone=zone)
     except NoSuchZone as error:
         raise _stopped(str(error)) from error
 

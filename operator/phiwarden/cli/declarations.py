@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from phiwarden.boundary.agreements import agreement_states
 from phiwarden.boundary.compile import zone_boundary
 from phiwarden.boundary.labels import ZoneBoundary
-from phiwarden.boundary.model import Facts
-from phiwarden.cli.manifests.objects import Manifest
+from phiwarden.boundary.model import AgreementStanding, Facts
+from phiwarden.cli.manifests.objects import Level, Manifest
 from phiwarden.cli.report import Finding, Judged, Problem
 from phiwarden.rulebook import declared
 from phiwarden.rulebook.declaration import KIND, Declaration, FieldError, declaration
@@ -58,6 +59,7 @@ class Declarations:
         self.problems += [_problem(manifest, e.path, e.message) for e in errors if not e.rule]
         self.judged.append(_judged(manifest, [error for error in errors if error.rule]))
         if isinstance(read, Declaration):
+            self.problems += _agreements(manifest, read, self.today)
             self._note(manifest, read)
 
     def _note(self, manifest: Manifest, found: Declaration) -> None:
@@ -114,10 +116,28 @@ def is_declaration(manifest: Manifest) -> bool:
     return manifest.kind == KIND and manifest.group.endswith("phiwarden.dev")
 
 
-def _problem(manifest: Manifest, path: str, message: str) -> Problem:
+def _agreements(manifest: Manifest, found: Declaration, today: dt.date) -> Iterator[Problem]:
+    """Yield the agreements that time has ended, or soon will; the API server has no clock."""
+    paths = {
+        external.name: f"spec.externals[{index}].agreement.expires"
+        for index, external in enumerate(found.spec.externals)
+    }
+    for state in agreement_states(found.spec, today):
+        path = paths[state.external]
+        if state.state is AgreementStanding.EXPIRED:
+            ended = f"{state.reference} expired on {state.expires}: flows to {state.external} are closed"
+            yield _problem(manifest, path, ended, "warning")
+        elif state.state is not AgreementStanding.IN_FORCE:
+            ends = (
+                f"{state.reference} ends on {state.expires}, and flows to {state.external} with it"
+            )
+            yield _problem(manifest, path, ends, "note")
+
+
+def _problem(manifest: Manifest, path: str, message: str, level: Level = "error") -> Problem:
     place = manifest.place(path)
     line, column = (place.line, place.column) if place is not None else (1, 1)
-    return Problem("error", manifest.source, line, column, f"{path}: {message}")
+    return Problem(level, manifest.source, line, column, f"{path}: {message}")
 
 
 def _judged(manifest: Manifest, errors: list[FieldError]) -> Judged:
