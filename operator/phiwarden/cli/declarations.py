@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from phiwarden.api import names
 from phiwarden.boundary.agreements import agreement_states
 from phiwarden.boundary.compile import zone_boundary
 from phiwarden.boundary.labels import ZoneBoundary
@@ -113,7 +114,7 @@ class Declarations:
 
 def is_declaration(manifest: Manifest) -> bool:
     """Return whether a manifest is a PHIWorkload, of whatever version."""
-    return manifest.kind == KIND and manifest.group.endswith("phiwarden.dev")
+    return manifest.kind == KIND and manifest.group == names.GROUP
 
 
 def _agreements(manifest: Manifest, found: Declaration, today: dt.date) -> Iterator[Problem]:
@@ -156,6 +157,6 @@ def _findings(manifest: Manifest, errors: list[FieldError]) -> Iterator[Finding]
     for error in errors:
         rule = declared.rule(error.rule or "")
         failure = Failure(
-            rule.id, Severity.DENY, error.path, error.path, error.message, "see there", rule.fix
+            rule.id, Severity.DENY, error.path, error.path, error.message, "", rule.fix
         )
         yield Finding(failure, manifest.place(error.path))

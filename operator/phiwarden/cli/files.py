@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from phiwarden.api import names
 from phiwarden.cli.declarations import Declarations, Zones, is_declaration
 from phiwarden.cli.judging import judge_texts
 from phiwarden.cli.manifests.objects import Level, Manifest, Remark, manifests
@@ -56,7 +57,7 @@ def check_files(
         return Report(tuple(declarations.judged), _once(*declarations.problems, *problems))
     found = judge_texts(texts, zones, judge)
     problems += [*found.problems, *_without_namespace(found.homeless, zones)]
-    if found == Verdicts() and not problems and not any(KIND in text.text for text in texts):
+    if found == Verdicts() and not problems and not any(map(_may_declare, texts)):
         problems.append(Problem("error", ", ".join(asked), 1, 1, "no object of Kubernetes is here"))
     judged = (*declarations.judged, *found.judged)
     elsewhere = tuple(sorted(Counter(found.elsewhere).items()))
@@ -111,10 +112,15 @@ def _declared_in(texts: Iterable[Source], *, but_not_in: Iterable[Path]) -> Iter
     """Yield the PHIWorkloads among the manifests; troubles are told when all is read."""
     known = {os.path.realpath(path) for path in but_not_in}
     for text in texts:
-        if KIND in text.text and os.path.realpath(text.name) not in known:
+        if _may_declare(text) and os.path.realpath(text.name) not in known:
             for found in manifests(text):
                 if isinstance(found, Manifest) and is_declaration(found):
                     yield found
+
+
+def _may_declare(text: Source) -> bool:
+    """Whether a text can hold a PHIWorkload: most need not be read twice."""
+    return KIND in text.text and names.GROUP in text.text
 
 
 def _once(*problems: Problem) -> tuple[Problem, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
-from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.formats.printable import printable, what_is_wrong
 from phiwarden.cli.report import Finding, Judged, Report
 from phiwarden.rulebook.model import Severity
 
@@ -72,8 +72,10 @@ def _case(judged: Judged, *, strict: bool) -> Iterator[str]:
 def _text(findings: list[Finding]) -> str:
     lines = []
     for found in findings:
+        failure = found.failure
         line = f"line {found.place.line}: " if found.place is not None else ""
-        lines.append(f"{line}{printable(str(found.failure), 2000)}")
+        said = f"{failure.rule} {printable(failure.place)}: {what_is_wrong(failure)}"
+        lines.append(f"{line}{said}; fix: {printable(failure.fix)}")
     return escape("\n".join(lines))
 
 

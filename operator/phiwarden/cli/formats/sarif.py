@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from phiwarden import __version__
-from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.formats.printable import printable, what_is_wrong
 from phiwarden.cli.report import Finding, Judged, Problem, Report
 from phiwarden.rulebook.model import Severity
 from phiwarden.rulebook.pages import Page, pages
@@ -99,13 +99,12 @@ def _help(page: Page) -> Iterator[str]:
 def _result(judged: Judged, found: Finding, order: dict[str, int]) -> dict[str, Any]:
     failure = found.failure
     name = f"{printable(judged.kind)}/{printable(judged.name)}"
-    value = f" (found {printable(failure.found)})" if failure.found else ""
     return {
         "ruleId": failure.rule,
         "ruleIndex": order[failure.rule],
         "level": _LEVELS[failure.severity],
         "message": {
-            "text": f"{name} {printable(failure.place)}: {printable(failure.problem)}{value}."
+            "text": f"{name} {printable(failure.place)}: {what_is_wrong(failure)}."
             f" Fix: {failure.fix}"
         },
         "locations": [

@@ -6,8 +6,9 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.formats.printable import printable, what_is_wrong
 from phiwarden.cli.report import Finding, Judged, Problem, Report
 from phiwarden.rulebook.model import Severity
 
@@ -72,13 +73,13 @@ def _rule(rule: str, broken: list[Finding], style: Style) -> Iterator[str]:
     yield f"  {style.paint(f'{rule} {verb}', _COLORS[first.severity])}"
     for found in broken:
         failure = found.failure
-        value = f" (found {printable(failure.found)})" if failure.found else ""
         at = f"{found.place.line}:{found.place.column} " if found.place is not None else ""
-        yield from _wrapped(f"{at}{printable(failure.problem)}{value}", style, "    ")
+        yield from _wrapped(f"{at}{what_is_wrong(failure)}", style, "    ")
         yield from _wrapped(printable(failure.place), style, "      ")
     yield from _wrapped(f"fix: {printable(first.fix)}", style, "    ")
 
 
+@lru_cache(maxsize=1024)  # the same rules break in the same way again and again
 def _wrapped(text: str, style: Style, indent: str) -> list[str]:
     if len(text) + len(indent) <= style.width:
         return [indent + text]
