@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
+
 import typer
+
+from phiwarden.cli import check, explain
 
 app = typer.Typer(
     name="kubectl phi",
@@ -11,10 +16,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("check", help=check.HELP)(check.check)
+app.command("explain", help=explain.HELP)(explain.explain)
 
 
 def main() -> None:
     """Run the command that the arguments name."""
+    # What a file holds must not end a report half-way on a terminal that cannot show it.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     app()
 
 

@@ -41,6 +41,10 @@ class ClusterError(Exception):
     """The API server could not be reached, or refused a request."""
 
 
+class NotConfigured(ClusterError):
+    """No kubeconfig says where the API server is, or the one that does cannot be read."""
+
+
 class Unreachable(ClusterError):
     """No answer: a connection failed, broke or timed out."""
 
@@ -82,11 +86,32 @@ class Api:
             kubernetes.config.ConfigException: neither is there.
         """
         configuration = Configuration()
-        configuration.connection_pool_maxsize = _CONNECTIONS
         try:
             config.load_incluster_config(client_configuration=configuration)
         except config.ConfigException:
             await config.load_kube_config(kubeconfig, client_configuration=configuration)
+        return cls._by(configuration)
+
+    @classmethod
+    async def connect_as_user(cls, kubeconfig: str | None = None) -> Self:
+        """Return a connection by a kubeconfig, as kubectl makes one.
+
+        Args:
+            kubeconfig: path of the file; KUBECONFIG, or the usual place, if None.
+
+        Raises:
+            NotConfigured: there is none, or it cannot be read.
+        """
+        configuration = Configuration()
+        try:
+            await config.load_kube_config(kubeconfig, client_configuration=configuration)
+        except (config.ConfigException, OSError, ValueError) as error:
+            raise NotConfigured(f"no usable kubeconfig: {error}") from error
+        return cls._by(configuration)
+
+    @classmethod
+    def _by(cls, configuration: Configuration) -> Self:
+        configuration.connection_pool_maxsize = _CONNECTIONS
         client = ApiClient(configuration)
         client.user_agent = f"{names.FIELD_MANAGER}/{__version__}"
         return cls(client)

@@ -1,4 +1,4 @@
-"""Writes what the chart takes from the rulebook: `python -m phiwarden.rulebook.generate [--check]`."""
+"""Writes every generated file: `python -m phiwarden.generate [--check]`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,33 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from phiwarden.api import crd
+from phiwarden.api.crd_text import crd_text
 from phiwarden.rulebook import chart, feedback
+from phiwarden.rulebook.document import document
+from phiwarden.rulebook.pages import pages
+
+
+def _phiworkloads() -> str:
+    return crd_text(crd.phiworkload())
+
+
+def _rules() -> str:
+    return document(pages())
+
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
+    "crds/phiworkloads.yaml": _phiworkloads,
+    "charts/phiwarden/crds/phiworkloads.yaml": _phiworkloads,
     chart.PATH: chart.chart_text,
     feedback.PATH: feedback.chart_text,
+    "docs/rules.md": _rules,
 }
-"""Every generated file, by its path below the root of the project."""
+"""Path below the root of the project to what its text is made by."""
 
 
 def stale(root: Path) -> list[str]:
-    """Return the files that differ from the rulebook, or are missing."""
+    """Return the paths of generated files that differ from their source, or are missing."""
     return [
         path
         for path, text in FILES.items()
@@ -26,10 +42,11 @@ def stale(root: Path) -> list[str]:
 
 
 def write(root: Path) -> None:
-    """Write every file below the root of the project."""
+    """Write every generated file below the root of the project."""
     for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text(), encoding="utf-8", newline="\n")
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text(), encoding="utf-8", newline="\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     found = stale(options.root)
     for path in found:
-        print(f"{path} is not what the rulebook says: run make generate")
+        print(f"{path} is not what its source says: run make generate")
     return 1 if found else 0
 
 
