@@ -33,11 +33,11 @@ from phiwarden.boundary.labels import encode
 from phiwarden.cluster.resources import collection
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.model import Example, rulebook
-from phiwarden.rulebook.shapes import NETWORK_POLICY, PODS, SERVICE, TEMPLATES
+from phiwarden.rulebook.shapes import NETWORK_POLICY, PODS, SERVICE, WORKLOADS
 
 Body = dict[str, Any]
 (POD,) = PODS.kinds
-DEPLOYMENT = TEMPLATES.kinds[0]
+DEPLOYMENT = WORKLOADS.kinds[0]
 BAD = Example(container={"image": "registry.hospital.example/portal/app:1.0"})
 EXPORT = ROOT / "examples" / "clinic" / "apps" / "patient-export.yaml"
 MEBIBYTE = 2**20
@@ -357,7 +357,7 @@ def test_pods_that_direct_care_keeps_are_not_refused(
     with zones.zone(root, boundary) as namespace:
         pods = collection(POD, namespace)
         assert engineer.create(collection(DEPLOYMENT, namespace), bad()).ok
-        (pod,) = until(lambda: root.get(pods).body["items"], "the Deployment has its pod")
+        pod, *_ = until(lambda: root.get(pods).body["items"], "the Deployment has its pods")
         enforce(root, namespace, boundary, held=("Deployment/app",))
         until(lambda: explained(ask(engineer, namespace, bad())), "the zone enforces")
         name = pod["metadata"]["name"]

@@ -27,6 +27,8 @@ metadata:
   name: web
 spec:
   type: NodePort
+  externalTrafficPolicy: Local
+  selector: {app: web}
   ports: [{port: 80}]
 """
 
@@ -63,7 +65,7 @@ def test_the_bad_example_breaks_six_rules_each_on_its_line() -> None:
 def test_a_folder_is_read_in_order_and_hidden_folders_are_not(tmp_path: Path) -> None:
     write(tmp_path, "b.yaml", POLICY)
     write(tmp_path, "a.yml", GOOD)
-    write(tmp_path, "deep/er/c.json", '{"apiVersion": "v1", "kind": "ConfigMap"}')
+    write(tmp_path, "deep/er/c.json", '{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}')
     write(tmp_path, ".git/hooks.yaml", BAD)
     write(tmp_path, "readme.md", "no: [manifest")
     ran = check(tmp_path)
@@ -94,10 +96,11 @@ def test_the_items_of_a_list_are_judged_one_by_one() -> None:
     text = (
         "apiVersion: v1\nkind: List\nitems:\n"
         "- apiVersion: v1\n  kind: Service\n"
-        "  metadata: {name: a, namespace: portal-clinical}\n  spec: {type: NodePort}\n"
+        "  metadata: {name: a, namespace: portal-clinical}\n  spec: {type: NodePort, selector: {a: b}, externalTrafficPolicy: Local}\n"
         "- just text\n"
         "- apiVersion: v1\n  kind: ServiceList\n  items:\n"
         "  - metadata: {name: b, namespace: portal-clinical}\n    spec:\n      type: NodePort\n"
+        "      selector: {a: b}\n      externalTrafficPolicy: Local\n"
     )
     ran = check("-", stdin=text.encode())
     assert ran.failures == [("PHI-NET-002", 7), ("PHI-NET-002", 14)]
@@ -200,7 +203,9 @@ def test_what_cannot_be_checked_is_told_and_the_rest_is_checked(
 
 
 def test_braces_in_a_string_are_no_template() -> None:
-    text = POLICY + "\n---\napiVersion: v1\nkind: ConfigMap\ndata: {alert: '{{ $value }}'}\n"
+    text = (
+        POLICY + "\n---\napiVersion: example.com/v1\nkind: Alert\ndata: {alert: '{{ $value }}'}\n"
+    )
     assert check("-", stdin=text.encode()).problems == []
 
 
@@ -266,9 +271,12 @@ def test_warnings_fail_only_a_strict_check(tmp_path: Path) -> None:
         .replace("portal/patient-export:latest", f"billing/x@sha256:{'0' * 64}")
         .replace("changeme", '""')
         .replace(
-            "privileged: true", "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"
+            "privileged: true",
+            "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, "
+            "readOnlyRootFilesystem: true}",
         )
-        .replace("hostPath: {path: /srv/export}", "emptyDir: {}")
+        .replace("            readOnlyRootFilesystem: true\n", "")
+        .replace("hostPath: {path: /srv/export}", "emptyDir: {medium: Memory}")
         .replace("      # PHI-IDN-001", "      serviceAccountName: submitter\n      #")
     )
     path = write(tmp_path, "a.yaml", text)

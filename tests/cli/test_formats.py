@@ -39,10 +39,10 @@ def test_a_table_tells_what_where_and_how_to_mend_it() -> None:
     said = run("table", APPS).out
     assert f"{APPS / 'patient-export.yaml'}:3 Deployment/patient-export\n" in said
     assert "  zone clinical of portal (data phi, direct-care, enforce)\n" in said
-    assert "    26:13 container is privileged (found true)\n" in said
+    assert "    27:13 container is privileged (found true)\n" in said
     assert said.count("fix: set securityContext.allowPrivilegeEscalation") == 1, "once for a rule"
     assert said.count("PHI-POD-001") == 1
-    assert "5 objects judged, 1 would be refused, 2 of kinds that no rule reads.\n" in said
+    assert "9 objects judged, 1 would be refused.\n" in said
 
 
 def test_a_clean_table_is_one_line() -> None:
@@ -84,10 +84,10 @@ def test_json_has_the_fields_that_are_documented() -> None:
     assert document["apiVersion"] == "check.phiwarden.dev/v1"
     assert document["exitCode"] == 1
     assert document["summary"] == {
-        "judged": 5,
+        "judged": 9,
         "denied": 1,
         "warned": 0,
-        "unread": 2,
+        "unread": 0,
         "elsewhere": {},
     }
     (bad,) = [judged for judged in document["objects"] if judged["failures"]]
@@ -103,7 +103,7 @@ def test_json_has_the_fields_that_are_documented() -> None:
         "rule": "PHI-IDN-001",
         "severity": "deny",
         "path": "spec.template.spec.serviceAccountName",
-        "line": 14,
+        "line": 15,
         "column": 5,
         "problem": "service account is not declared by the zone",
         "found": "default",
@@ -179,7 +179,7 @@ def test_junit_has_a_suite_for_each_file_and_a_case_for_each_object(tmp_path: Pa
     root = ET.fromstring(run("junit", APPS, tmp_path / "broken.yaml").out)
     assert (root.tag, root.get("tests"), root.get("failures"), root.get("errors")) == (
         "testsuites",
-        "6",
+        "10",
         "1",
         "1",
     )
@@ -188,6 +188,7 @@ def test_junit_has_a_suite_for_each_file_and_a_case_for_each_object(tmp_path: Pa
         "phiworkload.yaml",
         "appointments.yaml",
         "patient-export.yaml",
+        "team-access.yaml",
         "web.yaml",
         "broken.yaml",
     }
@@ -195,7 +196,7 @@ def test_junit_has_a_suite_for_each_file_and_a_case_for_each_object(tmp_path: Pa
     (case,) = suites["patient-export.yaml"]
     (failure,) = case
     assert str(failure.get("message")).startswith("PHI-IDN-001, PHI-IMG-001")
-    assert "line 22: PHI-IMG-001" in str(failure.text)
+    assert "line 23: PHI-IMG-001" in str(failure.text)
     ((error,),) = suites["broken.yaml"]
     assert error.tag == "error"
 
