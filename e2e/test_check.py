@@ -85,7 +85,7 @@ def test_kubectl_finds_the_plugin_and_prints_lines(cluster: ControlPlane) -> Non
     done = check(cluster, APPS / "patient-export.yaml", "-w", PORTAL)
     assert done.returncode == 1
     assert "patient-export.yaml:3 Deployment/patient-export" in done.stdout
-    assert "22:11 image is not pinned by digest" in done.stdout
+    assert "23:11 image is not pinned by digest" in done.stdout
     assert "\x1b" not in done.stdout
     explained = cluster.kubectl("phi", "explain", "img-001")
     assert explained.stdout.startswith("PHI-IMG-001  Every image is pinned by digest")
@@ -96,7 +96,8 @@ def test_what_helm_renders_is_checked_from_a_pipe(cluster: ControlPlane, tmp_pat
     templates.mkdir()
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: app\nversion: 0.1.0\n")
     bad = (APPS / "patient-export.yaml").read_text(encoding="utf-8")
-    (templates / "app.yaml").write_text(bad.replace("replicas", "{{ .Values.x }}"))
+    (templates / "app.yaml").write_text(bad.replace("replicas: 2", "replicas: {{ .Values.x }}"))
+    (tmp_path / "values.yaml").write_text("x: 2\n")
     (templates / "web.yaml").write_text((APPS / "web.yaml").read_text(encoding="utf-8"))
     rendered = cluster.helm("template", "app", str(tmp_path)).stdout
     piped = check(cluster, "-", "-w", PORTAL, "-o", "json", stdin=rendered)
@@ -112,7 +113,8 @@ def test_what_runs_in_a_zone_is_judged_by_the_boundary_that_stands(
 ) -> None:
     with zones.zone(admin, zones.unique(examples.ZONE)) as namespace:
         clean = check(cluster, "--live", namespace)
-        assert (clean.returncode, clean.stdout) == (0, "0 objects judged, 0 would be refused.\n")
+        assert clean.returncode == 0
+        assert clean.stdout.endswith(" judged, 0 would be refused.\n")
         path = workloads.deployments(namespace)
         # Its administrators may do anything, so this one gets in.
         bad = workloads.bad(workloads.deployment("records"))
