@@ -112,7 +112,7 @@ class Auditor:
                 if denied and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
                     plan = await self.remedy.plan(key, body, boundary, denied)
                     if plan.held:
-                        self.remedy.note(key, plan)
+                        await self.remedy.note(key, body, plan)
 
     def release_judged(self, namespace: str) -> None:
         """Put back what `judge_zone` found, now that the boundary stands."""

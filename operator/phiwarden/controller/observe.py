@@ -169,7 +169,7 @@ class Observer:
         known = self.state.quarantined.setdefault(namespace, {})
         for entry in boundary.held:
             kind, _, name = entry.partition("/")
-            known.setdefault((kind, name), Quarantined(Quarantine.CARE, held=True))
+            known.setdefault((kind, name), Quarantined(Quarantine.CARE, held=True, makers=(entry,)))
 
     def drop_gone_quarantine(self) -> None:
         """Forget what was in quarantine and is not there any more; call once all was listed."""

@@ -62,16 +62,17 @@ class Remedy:
         if plan.harmless and self._may_be_labelled(key):
             await self._label_pods(key, body, None)
         if plan.held:
-            self.note(key, plan)  # first: a step that fails must not cost a pod
+            await self.note(key, body, plan)  # first: a step that fails must not cost a pod
         try:
             acted = await self._carry_out(key, body, plan)
         except Refused:
             if boundary.impact == ClinicalImpact.DIRECT_CARE:
-                self.note(key, Plan(Action.LEAVE, "it cannot be put back", held=True))
+                unmended = Plan(Action.LEAVE, "it cannot be put back", held=True)
+                await self.note(key, body, unmended)
             raise
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (question, plan)
-        self.note(key, plan)
+        await self.note(key, body, plan)
         if acted or not (plan.harmless or self._told_before(key, boundary, plan)):
             await self._tell(key, body, boundary, failures, plan)
 
@@ -99,19 +100,39 @@ class Remedy:
 
         return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
 
-    def note(self, key: AuditKey, plan: Plan) -> None:
+    async def note(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
         """Remember what is in quarantine or held; the boundary and the status follow from it."""
+        makers = await self._makers(key, body) if plan.held else ()
         known = self.state.quarantined.setdefault(key.namespace, {})
         before = known.get((key.kind, key.name))
         if plan.held or plan.action in (Action.ISOLATE, Action.SCALE_TO_ZERO):
             was = before.quarantine if before is not None and not plan.harmless else None
             known[key.kind, key.name] = Quarantined(
-                plan.quarantine or was, held=plan.held, harmless=plan.harmless
+                plan.quarantine or was, held=plan.held, harmless=plan.harmless, makers=makers
             )
         elif plan.action is Action.ROLL_BACK or plan.harmless:
             known.pop((key.kind, key.name), None)
         if before != known.get((key.kind, key.name)):
             self._touch(key.namespace)
+
+    async def _makers(self, key: AuditKey, body: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what makes an object's pods, by the name that owners have in pods.
+
+        Of a Deployment its own ReplicaSets that run, or would if it were scaled up: a name alone,
+        which anybody can give to a ReplicaSet of theirs, says nothing.
+        """
+        if key.kind != "Deployment":
+            return (f"{key.kind}/{key.name}",)
+        uid = body["metadata"]["uid"]
+        own = [rs for rs in await self._replica_sets(key, body) if _controller(rs) == uid]
+        newest = max((revision_of(rs) or 0 for rs in own), default=0)
+        return tuple(
+            sorted(
+                f"ReplicaSet/{rs['metadata']['name']}"
+                for rs in own
+                if rs["spec"].get("replicas") or (revision_of(rs) or 0) == newest
+            )
+        )
 
     def forget(self, key: AuditKey) -> None:
         """Drop what is known of an object that is gone."""
