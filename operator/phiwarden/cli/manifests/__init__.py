@@ -1,0 +1,1 @@
+"""Manifests as people write them: files, folders and pipes of YAML and JSON, with lines."""
