@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
+
 import typer
+
+from phiwarden.cli import plan
 
 app = typer.Typer(
     name="kubectl phi",
@@ -13,8 +18,19 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _group() -> None:
+    """Keep the name of a command on the command line, even while there is one alone."""
+
+
+app.command("plan", help=plan.HELP)(plan.plan)
+
+
 def main() -> None:
     """Run the command that the arguments name."""
+    # What a file holds must not end a report half-way on a terminal that cannot show it.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     app()
 
 

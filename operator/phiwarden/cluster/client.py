@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Self
 
 import aiohttp
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -39,6 +40,10 @@ _CONNECTIONS: Final = 64
 
 class ClusterError(Exception):
     """The API server could not be reached, or refused a request."""
+
+
+class NotConfigured(ClusterError):
+    """No kubeconfig says where the API server is, or the one that does cannot be read."""
 
 
 class Unreachable(ClusterError):
@@ -82,11 +87,37 @@ class Api:
             kubernetes.config.ConfigException: neither is there.
         """
         configuration = Configuration()
-        configuration.connection_pool_maxsize = _CONNECTIONS
         try:
             config.load_incluster_config(client_configuration=configuration)
         except config.ConfigException:
             await config.load_kube_config(kubeconfig, client_configuration=configuration)
+        return cls._by(configuration)
+
+    @classmethod
+    async def connect_as_user(
+        cls, kubeconfig: str | None = None, context: str | None = None
+    ) -> Self:
+        """Return a connection by a kubeconfig, as kubectl makes one.
+
+        Args:
+            kubeconfig: path of the file; KUBECONFIG, or the usual place, if None.
+            context: name of a context in it; the current one if None.
+
+        Raises:
+            NotConfigured: there is none, or it cannot be read.
+        """
+        configuration = Configuration()
+        try:
+            await config.load_kube_config(
+                kubeconfig, context, client_configuration=configuration, persist_config=False
+            )
+        except (config.ConfigException, OSError, TypeError, ValueError, yaml.YAMLError) as error:
+            raise NotConfigured(f"no usable kubeconfig: {error}") from error
+        return cls._by(configuration)
+
+    @classmethod
+    def _by(cls, configuration: Configuration) -> Self:
+        configuration.connection_pool_maxsize = _CONNECTIONS
         client = ApiClient(configuration)
         client.user_agent = f"{names.FIELD_MANAGER}/{__version__}"
         return cls(client)
