@@ -680,31 +680,6 @@ def test_what_is_held_counts_for_direct_care_alone(old: Grandfathered, impact: s
     assert len(old.bad_pods()) == 2
 
 
-@pytest.mark.parametrize("level", ["warn", "observe"])
-def test_below_enforcement_everything_passes(root: Rest, engineer: Rest, level: str) -> None:
-    """`warn` tells the caller; `observe` is not seen at all."""
-    with zones.zone(root, replace(zones.unique(examples.ZONE), enforcement=level)) as name:
-
-        def ask(body: Body) -> Answer:
-            return engineer.create(collection(DEPLOYMENT, name), body, dry_run=True)
-
-        def warned(answer: Answer) -> bool:
-            return any("PHI-IMG-001" in warning for warning in answer.warnings)
-
-        assert not warned(ask(good(DEPLOYMENT, "app")))
-        if level == "warn":
-            told = until(
-                lambda: found if warned(found := ask(bad(DEPLOYMENT, "app"))) else None,
-                "the caller is warned",
-            )
-            assert told.ok
-            assert f"{names.GROUP}" not in told.message
-        else:
-            answer = ask(bad(DEPLOYMENT, "app"))
-            assert answer.ok
-            assert not answer.warnings
-
-
 def test_a_job_from_a_bad_cron_job_is_refused(root: Rest, engineer: Rest) -> None:
     """A CronJob from before may be resumed; what it starts is judged anew."""
     cron = next(kind for kind in KINDS if kind.kind == "CronJob")

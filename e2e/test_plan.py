@@ -32,6 +32,8 @@ from e2e.workloads import (
     unique,
     wait,
 )
+from phiwarden.cli.survey import KINDS
+from phiwarden.cluster.resources import collection
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REGISTRY = "registry.hospital.example/portal"
@@ -122,11 +124,14 @@ def declared(name: str, **spec: Any) -> Object:
         workloads.flow({"zone": "app"}, {"external": "epic-fhir"}, 443),
         workloads.flow({"zone": "app"}, {"external": "archive"}, 443, purpose="operations"),
     ]
-    externals = [
-        workloads.external("epic-fhir", "2199-12-31"),
-        workloads.external("archive", "2199-12-31", cidrs=["198.51.100.0/24"]),
+    return clinic(name, **{"zones": [zone], "flows": flows, "externals": externals(), **spec})
+
+
+def externals(region: str = "us-east-1") -> list[Object]:
+    return [
+        workloads.external("epic-fhir", "2199-12-31", region=region),
+        workloads.external("archive", "2199-12-31", region=region, cidrs=["198.51.100.0/24"]),
     ]
-    return clinic(name, **{"zones": [zone], "flows": flows, "externals": externals, **spec})
 
 
 def stateful_set(name: str) -> Object:
@@ -299,3 +304,271 @@ def _check_left_alone(admin: Rest, product: Product, name: str) -> None:
     for path, change in changes.items():
         assert admin.get(path).ok
         assert developer.request("PATCH", path, change, content=MERGE).code == 403
+
+
+def test_a_person_reads_one_screen(admin: Rest, planner: Planner, name: str) -> None:
+    good = deployment("records")
+    roll_out(admin, name, good, bad(good, "2.0"))
+    roll_out(admin, name, bad(deployment("fax"), "1.0"))
+    assert workloads.apply(admin, declared(name, enforcement="warn")).ok
+    wait(admin, name)
+    done = planner.run(declared(name))
+    assert done.returncode == 1, done.stderr
+    assert "\x1b" not in done.stdout
+    said = " ".join(done.stdout.split())
+    assert said.startswith(
+        f"{name}: raising enforcement from warn to enforce: 1 object would be kept running apart,"
+        " 1 rolled back, "
+    )
+    assert "kept running apart Deployment/fax warned PHI-IMG-001 no revision keeps" in said
+    assert "rolled back Deployment/records warned PHI-IMG-001 to revision 1: " in said
+    assert f"{good['spec']['template']['spec']['containers'][0]['image'][:50]}" in said
+    assert "network policies begin to stand; only these stay open: app to external archive" in said
+    assert len(done.stdout.splitlines()) <= 24
+
+
+@pytest.fixture(scope="module")
+def portal(product: Product, operator: Operator) -> str:
+    """A zone that enforces, in which everything keeps the rules."""
+    admin = connect(product.cluster.kubeconfig)
+    name = unique("portal")
+    assert admin.create(NAMESPACES, {"metadata": {"name": name}}).ok
+    assert workloads.apply(admin, declared(name)).ok
+    wait(admin, name)
+    roll_out(admin, name, deployment("api"))
+    for path, body in {
+        f"{NAMESPACES}/{name}/services": {"spec": {"ports": [{"port": 443}]}},
+        f"/apis/discovery.k8s.io/v1/namespaces/{name}/endpointslices": {
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": ["203.0.113.7"]}],
+            "ports": [{"port": 443}],
+        },
+    }.items():
+        answer = admin.create(path, {"metadata": {"name": "ehr"}, **body})
+        assert answer.ok, answer.message
+    return name
+
+
+def zone_of(name: str, **fields: Any) -> Object:
+    (zone,) = declared(name)["spec"]["zones"]
+    return {"zones": [{**zone, **fields}]}
+
+
+CHANGES = {
+    "nothing": (lambda name: {}, {}),
+    "a registry less": (
+        lambda name: zone_of(name, images={"registries": ["registry.hospital.example/other"]}),
+        {"Deployment/api": "PHI-IMG-002"},
+    ),
+    "a region less": (
+        lambda name: {"residency": {"regions": ["us-west-2"]}, "externals": externals("us-west-2")},
+        {"Deployment/api": "PHI-RES-001"},
+    ),
+    "a service account less": (
+        lambda name: zone_of(name, serviceAccounts=[{"name": "other"}]),
+        {"Deployment/api": "PHI-IDN-001"},
+    ),
+    "a flow less": (
+        lambda name: {"flows": declared(name)["spec"]["flows"][1:]},
+        {"EndpointSlice/ehr": "PHI-NET-004"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_changed_declaration_tells_what_it_breaks(
+    planner: Planner, portal: str, what: str
+) -> None:
+    change, breaks = CHANGES[what]
+    told = planner.ask(declared(portal, **change(portal)))
+    new = {
+        at: rule
+        for at, found in objects_in(told).items()
+        for rule, change_ in rules_of(found).items()
+        if change_ == "new"
+    }
+    assert new == breaks
+    assert told["exitCode"] == (1 if breaks else 0)
+    closed = [way["to"] for way in told["workloads"][0]["network"]["closed"]]
+    assert closed == (["external epic-fhir"] if what == "a flow less" else [])
+
+
+def test_what_a_declaration_mends_is_told(admin: Rest, planner: Planner, name: str) -> None:
+    assert workloads.apply(admin, declared(name, enforcement="warn", **zone_of(name, images={}))).ok
+    wait(admin, name)
+    roll_out(admin, name, deployment("api"))
+    told = planner.ask(declared(name, enforcement="warn"))
+    api = objects_in(told)["Deployment/api"]
+    assert (api["now"], api["then"]) == ("Warned", "Unaffected")
+    assert rules_of(api) == {"PHI-IMG-002": "mended"}
+    assert told["exitCode"] == 0
+
+
+def test_nothing_is_written(admin: Rest, planner: Planner, portal: str) -> None:
+    """The reader's role holds `get` and `list` alone; every object stays as it was, besides."""
+    verbs = {verb for rule in role_of_the_readme()["rules"] for verb in rule["verbs"]}
+    assert verbs == {"get", "list"}
+    before = versions(admin, portal)
+    assert len(before) > 10
+    assert planner.ask(declared(portal, enforcement="warn"))["complete"]
+    assert versions(admin, portal) == before
+
+
+def versions(admin: Rest, namespace: str) -> dict[str, str]:
+    """Return the resource version of the declaration, its Namespace and all that is in it."""
+    found = {}
+    for path in (f"{WORKLOADS}/{namespace}", f"{NAMESPACES}/{namespace}"):
+        found[path] = admin.get(path).body["metadata"]["resourceVersion"]
+    for kind in (versions[0] for versions in KINDS):
+        if kind.group == "gateway.networking.k8s.io":
+            continue  # nobody installed it here
+        path = collection(kind, namespace)
+        for item in admin.get(path).body["items"]:
+            at = f"{path}/{item['metadata']['name']}"
+            found[at] = item["metadata"]["resourceVersion"]
+    return found
+
+
+def test_what_may_not_be_read_is_said_and_the_rest_is_told(
+    admin: Rest, product: Product, tmp_path: Path, name: str
+) -> None:
+    withheld = {"configmaps", "replicasets"}
+    role = role_of_the_readme()
+    for rule in role["rules"]:
+        rule["resources"] = [entry for entry in rule["resources"] if entry not in withheld]
+    limited = reader(product, role, tmp_path)
+    good = deployment("records")
+    roll_out(admin, name, good, bad(good))
+    service = {"metadata": {"name": "door"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
+    assert admin.create(f"{NAMESPACES}/{name}/services", service).ok
+    told = limited.ask(declared(name))
+    assert (told["exitCode"], told["complete"]) == (2, False)
+    unread = {(gap["what"], gap["namespace"]) for gap in told["unread"]}
+    assert unread == {("ConfigMap", name), ("ReplicaSet", name)}
+    found = objects_in(told)
+    assert found["Deployment/records"]["then"] == "Untold"
+    assert found["Service/door"]["then"] == "Refused"
+    said = limited.run(declared(name))
+    assert said.returncode == 2
+    assert f"not read in {name} (not permitted): ReplicaSet, ConfigMap" in said.stdout
+
+
+def test_somebody_who_may_read_nothing_is_told_so(
+    admin: Rest, product: Product, tmp_path: Path, name: str
+) -> None:
+    nobody = reader(product, {"rules": []}, tmp_path)
+    told = nobody.ask(declared(name))
+    assert told["exitCode"] == 2
+    assert {gap["what"] for gap in told["unread"]} == {"PHIWorkload", "Namespace"}
+    (zone,) = told["workloads"][0]["zones"]
+    assert zone["namespaceFate"] == "unread"
+
+
+def test_namespaces_are_made_adopted_or_not_taken(
+    admin: Rest, planner: Planner, portal: str, name: str
+) -> None:
+    """Two declarations of one file are planned together; the older one of two keeps a namespace."""
+    zones = [
+        workloads.zone("new"),
+        workloads.zone("old", namespace=name, adopt=True),
+        workloads.zone("taken", namespace=portal, adopt=True),
+    ]
+    mine = unique("mine")
+    told = planner.ask(clinic(mine, zones=zones, flows=[], externals=[]))
+    fates = {zone["name"]: zone["namespaceFate"] for zone in told["workloads"][0]["zones"]}
+    assert fates == {"new": "made", "old": "adopted", "taken": "refused"}
+    assert told["exitCode"] == 1
+    why = {zone["name"]: zone["message"] for zone in told["workloads"][0]["zones"]}
+    assert why["taken"] == f"namespace {portal} is a zone of PHIWorkload {portal}: name another"
+    assert admin.get(f"{NAMESPACES}/{mine}-new").code == 404
+
+    untouched = [workloads.zone("old", namespace=name)]
+    told = planner.ask(clinic(mine, zones=untouched, flows=[], externals=[]))
+    (zone,) = told["workloads"][0]["zones"]
+    assert zone["namespaceFate"] == "refused"
+    assert "set adopt: true" in zone["message"]
+
+    fresh = clinic(mine, zones=zones[:1], flows=[], externals=[])
+    told = planner.ask(fresh)
+    assert told["exitCode"] == 0
+    assert planner.run(fresh).stdout.startswith(
+        f"{mine}: declaring it at enforcement enforce: nothing runs there yet"
+    )
+
+
+def test_a_zone_that_is_no_longer_declared_is_told(planner: Planner, portal: str) -> None:
+    other = [workloads.zone("other")]
+    told = planner.ask(declared(portal, zones=other, flows=[], externals=[]))
+    zones = {zone["name"]: zone for zone in told["workloads"][0]["zones"]}
+    assert zones["other"]["namespaceFate"] == "made"
+    assert zones["app"]["namespaceFate"] == "left"
+    assert zones["app"]["namespace"] == portal
+
+
+BAD_FILES = {
+    "no YAML": ("zones: [", "workload-0.yaml:2:1: "),
+    "no declaration": ("apiVersion: v1\nkind: Pod\n", "no PHIWorkload is declared here"),
+    "a field that cannot be": (
+        yaml.safe_dump(clinic("portal", clinicalImpact="high"), sort_keys=False),
+        "workload-0.yaml:10:3: spec.clinicalImpact: Input should be 'direct-care', ",
+    ),
+    "a contradiction": (
+        yaml.safe_dump(clinic("portal", environment="staging")),
+        "real PHI may be declared in production alone (PHI-DAT-001)",
+    ),
+    "two that differ": (
+        yaml.safe_dump_all([clinic("portal"), clinic("portal", enforcement="warn")]),
+        "PHIWorkload portal is declared twice, and differently",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_FILES)
+def test_a_wrong_file_is_told_by_its_field(planner: Planner, what: str) -> None:
+    text, says = BAD_FILES[what]
+    done = planner.run(text)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_context_that_is_asked_for_is_used(
+    planner: Planner, portal: str, tmp_path: Path
+) -> None:
+    config = json.loads(planner.kubeconfig.read_text())
+    elsewhere = {"server": "https://127.0.0.1:1"}
+    config["clusters"].append({"name": "elsewhere", "cluster": elsewhere})
+    (context,) = config["contexts"]
+    away = {"name": "away", "context": {**context["context"], "cluster": "elsewhere"}}
+    config["contexts"].append(away)
+    config["current-context"] = "away"
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(config))
+    both = Planner(planner.cluster, path, tmp_path)
+    done = both.run(declared(portal))
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "kubectl phi plan: the API server cannot be reached: Cannot connect to host 127.0.0.1:1"
+    )
+    done = both.run(declared(portal), arguments=("--context", context["name"]))
+    assert done.returncode == 0, done.stderr
+    done = both.run(declared(portal), arguments=("--context", "nowhere"))
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+    done = both.run(declared(portal), arguments=("--kubeconfig", str(planner.kubeconfig)))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_namespace_of_many_objects_is_read_page_by_page(
+    admin: Rest, planner: Planner, name: str
+) -> None:
+    path = f"{NAMESPACES}/{name}/configmaps"
+    for number in range(1_100):
+        body = {"metadata": {"name": f"settings-{number}"}, "data": {"LOG_LEVEL": "info"}}
+        assert admin.create(path, body).ok
+    assert admin.create(path, {"metadata": {"name": "z"}, "data": {"API_TOKEN": "x"}}).ok
+    told = planner.ask(declared(name))
+    (workload,) = told["workloads"]
+    assert workload["zones"][0]["judged"] == 1_100 + 2  # and the cluster's own root certificate
+    assert [at for at, found in objects_in(told).items()] == ["ConfigMap/z"]

@@ -65,7 +65,7 @@ def plan(
     """Tell what a declaration would do; `HELP` says the rest."""
     # Here, so that `kubectl phi --help` need not wait for the rulebook.
     from phiwarden.cli.declared import NotReadable, read_declarations  # noqa: PLC0415
-    from phiwarden.cluster.client import ClusterError  # noqa: PLC0415
+    from phiwarden.cluster.client import ClusterError, Unreachable  # noqa: PLC0415
     from phiwarden.preview.outlook import outlooks  # noqa: PLC0415
     from phiwarden.rulebook.evaluate import standard_judge  # noqa: PLC0415
 
@@ -73,14 +73,21 @@ def plan(
     try:
         declared = read_declarations(files, now)
         cluster = asyncio.run(_survey(declared, kubeconfig, context))
+    except Unreachable as error:
+        raise _stopped(f"the API server cannot be reached: {error.__cause__}") from error
     except (NotReadable, ClusterError) as error:
-        for line in str(error).splitlines():
-            typer.echo(f"kubectl phi plan: {printable(line, 2000)}", err=True)
-        raise typer.Exit(2) from error
+        raise _stopped(str(error)) from error
     found = outlooks(declared, cluster, standard_judge(), now.date())
     code = exit_code(found, cluster)
     sys.stdout.write(_text(found, cluster, output, code))
     raise typer.Exit(code)
+
+
+def _stopped(message: str) -> typer.Exit:
+    """Say why there is no plan, and return the exception that ends the command."""
+    for line in message.splitlines():
+        typer.echo(f"kubectl phi plan: {printable(line, 2000)}", err=True)
+    return typer.Exit(2)
 
 
 def exit_code(found: Sequence[Outlook], cluster: Cluster) -> int:

@@ -117,7 +117,10 @@ def _broken(before: Sequence[Failure], after: Sequence[Failure]) -> tuple[Broken
 
 
 def _first_of_each(failures: Sequence[Failure]) -> dict[str, Failure]:
-    return {failure.rule: failure for failure in reversed(failures)}
+    found: dict[str, Failure] = {}
+    for failure in failures:
+        found.setdefault(failure.rule, failure)
+    return found
 
 
 def _as_broken(failure: Failure, change: Change) -> Broken:

@@ -38,15 +38,18 @@ MOST_LISTED: Final = 6
 
 _WORDS: Final = {
     Consequence.SCALED_TO_ZERO: "scaled to zero",
-    Consequence.ISOLATED: "cut off from every flow",
+    Consequence.ISOLATED: "cut off",
     Consequence.HELD: "kept running apart",
     Consequence.ROLLED_BACK: "rolled back",
     Consequence.UNTOLD: "put back or set apart",
-    Consequence.REFUSED: "refused at its next change",
-    Consequence.WARNED: "warned at its next change",
+    Consequence.REFUSED: "refused",
+    Consequence.WARNED: "warned",
     Consequence.NOTED: "noted",
     Consequence.UNAFFECTED: "unaffected",
 }
+_LATER: Final = (Consequence.REFUSED, Consequence.WARNED)
+"""What does not happen at once, but when the object is next changed."""
+
 _MARKS: Final = {Change.NEW: "+", Change.STAYS: "", Change.MENDED: "-"}
 _RANK: Final = {level: rank for rank, level in enumerate(Enforcement)}
 _DIGEST: Final = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}$")
@@ -77,10 +80,8 @@ def _print(console: Console, outlook: Outlook) -> None:
     console.print(_summary(outlook))
     if any(zone.objects for zone in outlook.zones):
         console.print(_table(outlook.zones))
-    for zone in outlook.zones:
-        if line := _namespace(zone):
-            console.print(Padding(line, (0, 0, 0, 2)))
-    for line in (*_network(outlook.network), *map(_agreement, outlook.agreements)):
+    zones = [line for zone in outlook.zones for line in (*_namespace(zone), *_cut_off(zone))]
+    for line in (*zones, *_network(outlook.network), *map(_agreement, outlook.agreements)):
         console.print(Padding(line, (0, 0, 0, 2)))
     console.print()
 
@@ -112,13 +113,14 @@ def _counts(outlook: Outlook) -> str:
 
 
 def _words(consequence: Consequence, number: int) -> str:
-    words = _WORDS[consequence]
-    return words if number == 1 else words.replace("its next", "their next")
+    if consequence not in _LATER:
+        return _WORDS[consequence]
+    return f"{_WORDS[consequence]} at {'its' if number == 1 else 'their'} next change"
 
 
 def _table(zones: Iterable[ZoneOutlook]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_DIM)
-    for title in ("  Would be", "Object", "Now", "For (+ new, - mended)"):
+    for title in ("  Would be", "Object", "Now", "For the rules (+ new, - mended)"):
         table.add_column(title, overflow="fold")
     left = MOST_ROWS
     for zone in zones:
@@ -152,24 +154,30 @@ def _reasons(fate: Fate) -> Iterator[Text]:
         images = _few([_DIGEST.sub(r"\1…", image) for image in fate.images])
         yield Text(f"to revision {fate.revision}: {images}", _DIM)
     elif fate.why:
-        yield Text(printable(fate.why), _DIM)
-    if fate.cut_off:
-        yield Text(f"loses {_few(fate.cut_off, '; ')}", _DIM)
+        # The rest of the sentence says what the first column does.
+        yield Text(re.split("[;:]", printable(fate.why))[0], _DIM)
 
 
-def _namespace(zone: ZoneOutlook) -> Text | None:
+def _namespace(zone: ZoneOutlook) -> Iterator[Text]:
     where = f"namespace {zone.namespace} (zone {zone.zone})"
     match zone.fate:
-        case NamespaceFate.KEPT:
-            return None
         case NamespaceFate.MADE:
-            return Text(f"{where} would be made")
+            yield Text(f"{where} would be made")
         case NamespaceFate.ADOPTED:
-            return Text(f"{where} would be adopted", _WARN)
+            yield Text(f"{where} would be adopted", _WARN)
         case NamespaceFate.REFUSED:
-            return Text(f"zone {zone.zone} would not stand: {printable(zone.why)}", _BAD)
+            yield Text(f"zone {zone.zone} would not stand: {printable(zone.why)}", _BAD)
         case NamespaceFate.LEFT | NamespaceFate.UNREAD:
-            return Text(f"{where}: {printable(zone.why)}", _WARN)
+            yield Text(f"{where}: {printable(zone.why)}", _WARN)
+
+
+def _cut_off(zone: ZoneOutlook) -> Iterator[Text]:
+    """Tell once what all that is set apart in a zone loses."""
+    for consequence in (Consequence.ISOLATED, Consequence.HELD):
+        found = [fate.cut_off for fate in zone.objects if fate.then is consequence and fate.cut_off]
+        if found:
+            lost = _few(found[0], "; ")
+            yield Text(f"{_WORDS[consequence]} in zone {zone.zone}, without: {lost}", _WARN)
 
 
 def _network(network: Network) -> Iterator[Text]:
