@@ -40,6 +40,18 @@ def product(cluster: ControlPlane) -> Product:
     return install(cluster)
 
 
+@pytest.fixture(scope="session")
+def root(product: Product) -> Rest:
+    """A member of system:masters: exempt from what guards a boundary, and from nothing else."""
+    return connect(product.cluster.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def engineer(product: Product) -> Rest:
+    """Somebody with every right that RBAC can give, and no exemption."""
+    return connect(product.cluster.kubeconfig_for("platform-engineer"))
+
+
 @pytest.fixture
 def admin(cluster: ControlPlane) -> Rest:
     """The API server as its administrator, a member of system:masters, sees it."""

@@ -58,9 +58,12 @@ class Rest:
         content: str = JSON,
         **query: str,
     ) -> Answer:
-        """Send a request and return the answer; a lost keep-alive connection is opened anew."""
+        """Send a request and return the answer; a lost keep-alive connection is opened anew.
+
+        A body of bytes is sent as it is, anything else as JSON.
+        """
         target = f"{path}?{urlencode(query)}" if query else path
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         for attempt in (1, 2):
             connection = self._connection or http.client.HTTPSConnection(
                 self.host, context=self.context, timeout=30
@@ -79,7 +82,7 @@ class Rest:
                     raise
                 continue
             warnings = tuple(response.headers.get_all("Warning") or ())
-            return Answer(response.status, json.loads(raw) if raw else {}, warnings)
+            return Answer(response.status, _read(raw), warnings)
         raise AssertionError("unreachable")
 
     def __del__(self) -> None:
@@ -98,6 +101,15 @@ class Rest:
     def delete(self, path: str) -> Answer:
         """Delete an object."""
         return self.request("DELETE", path)
+
+
+def _read(raw: bytes) -> dict[str, Any]:
+    """Return an answer's object; what is none, as for a path that is not served, is a message."""
+    try:
+        found: dict[str, Any] = json.loads(raw) if raw else {}
+    except ValueError:
+        return {"message": raw.decode(errors="replace")}
+    return found
 
 
 def connect(kubeconfig: Path) -> Rest:

@@ -1,4 +1,4 @@
-"""Where the binaries come from; a stand-in for the Go command builds here, so it takes no time."""
+"""Where binaries and sources come from; a stand-in for the Go command makes them, in no time."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane import BuildError, build
+from e2e.controlplane import BuildError, build, sources
 from e2e.controlplane.progress import Progress
 from e2e.controlplane.toolchain import MODULES
 
 ROOT = Path(__file__).parents[1]
 GO = """#!/bin/sh
 [ "$1" = env ] && echo "go$GO_VERSION" && exit
+echo "$1" >> "$GO_LOG"
+if [ "$1" = mod ]; then
+  [ "$2 $3 $GOFLAGS" = "download -json -mod=readonly" ] || exit 2
+  [ -n "$GO_FAILS" ] && echo '{"Error": "checksum mismatch"}' && echo "SECURITY ERROR" >&2 && exit 1
+  echo "source of $4" > "$GO_LOG.zip"
+  echo '{"Path": "'"$4"'", "Zip": "'"$GO_LOG.zip"'"}'
+  exit
+fi
 [ "$1" = build ] || exit 2
-echo build >> "$GO_LOG"
 echo "go: downloading example.test/module v1.0.0"
 echo example.test/module/package
 [ -n "$GO_FAILS" ] && echo "x.go:1:2: undefined: y" && exit 1
@@ -85,6 +92,36 @@ def test_a_failed_build_shows_the_compilers_words_and_what_to_do(
         build.ensure(["kwok"])
     cached = build.cached(build.BINARIES["kwok"])
     assert [path.name for path in cached.parent.iterdir()] == [".lock"]
+
+
+MODULE = "k8s.io/pod-security-admission"
+
+
+def test_the_source_of_a_module_is_downloaded_once_and_found_without_go_from_then_on(
+    go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sources.archive(MODULE)
+    assert first.read_text() == f"source of {MODULE}\n"
+    assert first.name == f"pod-security-admission@v0.{build.KUBERNETES.removeprefix('1.')}.zip"
+    monkeypatch.setenv("PATH", os.defpath)
+    monkeypatch.setenv("GO_FAILS", "1")
+    assert sources.archive(MODULE) == first
+    assert go.read_text().splitlines() == ["mod"]
+
+
+def test_a_source_that_does_not_match_go_sum_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GO_FAILS", "1")
+    with pytest.raises(BuildError, match="SECURITY ERROR"):
+        sources.archive(MODULE)
+    assert not list(tmp_path.rglob("*.zip"))
+
+
+def test_a_module_that_the_build_does_not_pin_is_an_error_and_no_download(go: Path) -> None:
+    with pytest.raises(BuildError, match=r"go\.sum pins 0 versions of example\.test/other"):
+        sources.archive("example.test/other")
+    assert not go.read_text()
 
 
 def test_other_inputs_are_another_place_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,16 +10,31 @@ from dataclasses import replace
 from e2e.rest import Rest
 from e2e.waiting import until
 from phiwarden.boundary.labels import ZoneBoundary, encode
+from phiwarden.boundary.namespace import namespace_object
 
 CORE = "/api/v1/namespaces"
 
 
-def make(admin: Rest, boundary: ZoneBoundary, name: str | None = None) -> str:
-    """Create a namespace that carries a boundary, with its service accounts; return its name."""
+def make(
+    admin: Rest,
+    boundary: ZoneBoundary,
+    name: str | None = None,
+    *,
+    pod_security: bool = False,
+) -> str:
+    """Create a namespace that carries a boundary, with its service accounts; return its name.
+
+    Args:
+        admin: somebody who may make a zone.
+        boundary: the boundary.
+        name: of the namespace; a new one by default.
+        pod_security: whether Pod Security admission holds it, too, as in the operator's zones.
+            Without it a refusal can only be a rule's.
+    """
     name = name or f"{boundary.workload}-{boundary.zone}-{uuid.uuid4().hex[:6]}"
-    labels, annotations = encode(boundary)
-    metadata = {"name": name, "labels": labels, "annotations": annotations}
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    body = namespace_object(name, boundary, relaxed=bool(boundary.held)).body
+    if not pod_security:
+        body["metadata"]["labels"], _ = encode(boundary)
     answer = admin.create(CORE, body)
     assert answer.ok, answer.body
     for account in boundary.service_accounts:

@@ -17,7 +17,7 @@ from pathlib import Path
 from e2e.controlplane.cache import cache_dir, locked
 from e2e.controlplane.errors import BuildError
 from e2e.controlplane.progress import Progress
-from e2e.controlplane.toolchain import MODULES, Go, find_go, required_version
+from e2e.controlplane.toolchain import MODULES, Go, go_for
 
 KUBERNETES = "1.36.3"
 _STRIP = "-s -w"
@@ -133,22 +133,12 @@ def _flags(module: Module) -> list[str]:
 
 
 def _environment(go: Go) -> dict[str, str]:
-    return {
-        **os.environ,
-        **go.env,
-        "CGO_ENABLED": "0",
-        "GOOS": "linux",
-        "GOARCH": _goarch(),
-        "GOTOOLCHAIN": "local",
-        "GOWORK": "off",
-        # Not empty: an empty value would let the user's own default flags in.
-        "GOFLAGS": "-mod=readonly",
-    }
+    return {**go.environment(), "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": _goarch()}
 
 
 def _build(module: Module, binaries: list[Binary]) -> None:
     sources = MODULES / module.name
-    go = find_go(required_version((sources / "go.mod").read_text()))
+    go = go_for(sources)
     names = ", ".join(binary.name for binary in binaries)
     final = cached(binaries[0]).parent
     with tempfile.TemporaryDirectory(dir=final, prefix=".building-") as scratch:

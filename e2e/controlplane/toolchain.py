@@ -29,6 +29,17 @@ class Go:
     command: Path
     env: Mapping[str, str] = field(default_factory=dict)
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which this Go, and what go.mod and go.sum pin, is all it uses."""
+        return {
+            **os.environ,
+            **self.env,
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+            # Not empty: an empty value would let the user's own default flags in.
+            "GOFLAGS": "-mod=readonly",
+        }
+
 
 def required_version(go_mod: str) -> Version:
     """Return the version in the `go` line of a go.mod; BuildError when it has none."""
@@ -36,6 +47,11 @@ def required_version(go_mod: str) -> Version:
     if not found:
         raise BuildError("the go.mod has no `go` line, so the toolchain to use is unknown")
     return _numbers(found.group(1))
+
+
+def go_for(sources: Path) -> Go:
+    """Return a Go that is new enough for the go.mod in a folder; BuildError when none can be had."""
+    return find_go(required_version((sources / "go.mod").read_text()))
 
 
 def find_go(required: Version) -> Go:

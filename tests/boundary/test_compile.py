@@ -162,7 +162,7 @@ def test_the_namespace_carries_the_boundary_that_rules_read() -> None:
     [
         ("observe", {"audit": "restricted"}),
         ("warn", {"audit": "restricted", "warn": "restricted"}),
-        ("enforce", {"audit": "restricted", "enforce": "restricted"}),
+        ("enforce", {"enforce": "restricted"}),
     ],
 )
 def test_pod_security_follows_enforcement_in_every_zone(
@@ -192,10 +192,24 @@ def test_a_held_workload_lifts_pod_security_from_its_own_zone_alone() -> None:
     )
     zones = plan(seen=held)
     assert pod_security(zones["clinical"])["enforce"] == "privileged"
-    assert pod_security(zones["clinical"])["audit"] == "restricted"
     assert pod_security(zones["edge"])["enforce"] == "restricted"
     annotations = zones["clinical"].namespace.body["metadata"]["annotations"]
     assert annotations[names.HELD] == "Deployment/api"
+
+
+def test_what_is_held_for_reliability_alone_leaves_pod_security_as_it_is() -> None:
+    held = dataclasses.replace(CLUSTER, held={"clinical": ("Deployment/api",)})
+    zones = plan(seen=held)
+    assert pod_security(zones["clinical"])["enforce"] == "restricted"
+    annotations = zones["clinical"].namespace.body["metadata"]["annotations"]
+    assert annotations[names.HELD] == "Deployment/api"
+
+
+def test_a_zone_carries_the_addresses_that_its_flows_lead_to() -> None:
+    annotations = plan()["clinical"].namespace.body["metadata"]["annotations"]
+    assert annotations[names.DESTINATIONS] == "0.0.0.0/0,203.0.113.0/24,::/0"
+    annotations = plan()["edge"].namespace.body["metadata"]["annotations"]
+    assert annotations[names.DESTINATIONS] == ""
 
 
 def test_a_token_is_mounted_only_where_the_api_may_be_used() -> None:

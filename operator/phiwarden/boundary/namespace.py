@@ -39,11 +39,14 @@ def pod_security(enforcement: Enforcement, *, relaxed: bool) -> dict[str, str]:
     workloads is exempt from it as a whole; the admission policies hold the
     same checks for everything else in the zone.
     """
-    levels = {"audit": _LEVEL}
-    if enforcement is Enforcement.WARN:
-        levels["warn"] = _LEVEL
-    if enforcement is Enforcement.ENFORCE:
-        levels["enforce"] = _RELAXED if relaxed else _LEVEL
+    match enforcement:
+        case Enforcement.OBSERVE:
+            levels = {"audit": _LEVEL}
+        case Enforcement.WARN:
+            levels = {"audit": _LEVEL, "warn": _LEVEL}
+        case Enforcement.ENFORCE:
+            # Nothing to audit beside: what passes keeps the level, and each request would pay.
+            levels = {"enforce": _RELAXED if relaxed else _LEVEL}
     labels = {}
     for mode, level in levels.items():
         labels[names.POD_SECURITY + mode] = level

@@ -24,12 +24,17 @@ _NEVER_JUDGED: Final = ("status",)
 _BOOKKEEPING: Final = ("managedFields",)
 
 
+_NEVER_READ: Final = ("Secret",)
+"""Kinds whose values must not enter this process, whatever a rule would say of them."""
+
+
 def _kinds() -> tuple[tuple[Kind, ...], ...]:
-    """Return every kind that rules read, in all its versions; a subresource is no kind to list."""
+    """Return every kind to list that rules read, in all its versions."""
     by_name: dict[tuple[str, str], list[Kind]] = {}
     for subject in SUBJECTS:
         for kind in subject.kinds:
-            if "/" not in kind.plural:
+            subresource = "/" in kind.plural
+            if not subresource and kind.kind not in _NEVER_READ:
                 by_name.setdefault((kind.group, kind.kind), []).append(kind)
     return tuple(tuple(versions) for versions in by_name.values())
 

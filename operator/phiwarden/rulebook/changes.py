@@ -24,11 +24,9 @@ def changed_parts(
         obj: the object as it is to be.
         old: the object as it was; None for a new one.
     """
-    leaving = _field(obj, "metadata.deletionTimestamp") is not None
-    if leaving and subject.leaving_passes:
-        return ()
     if old is None:
         return subject.parts
+    leaving = _field(obj, "metadata.deletionTimestamp") is not None
     return tuple(
         part
         for part in subject.parts

@@ -134,7 +134,7 @@ def _head(subject: Subject, obj: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 _TEMPLATES: Final = ("template", "jobTemplate", "selector")
-_CONTENTS: Final = ("data", "status")
+_CONTENTS: Final = ("data", "stringData", "status")
 
 
 def _variables(

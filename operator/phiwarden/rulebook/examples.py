@@ -42,7 +42,7 @@ _CONTAINER: Final[dict[str, Any]] = {
     },
 }
 
-_NOT_IN: Final = {
+NOT_IN: Final = {
     "initContainers": ("readinessProbe", "livenessProbe", "startupProbe", "lifecycle"),
     "ephemeralContainers": (
         "readinessProbe",
@@ -91,7 +91,7 @@ def pod_template(example: Example, container_list: str = "containers") -> dict[s
         if example.pod is not None:
             # The example changes what all containers inherit, so all of them change with it.
             pod["containers"] = [changed]
-        second = {k: v for k, v in changed.items() if k not in _NOT_IN[container_list]}
+        second = {k: v for k, v in changed.items() if k not in NOT_IN[container_list]}
         pod[container_list] = [{**second, "name": "second"}]
     metadata: dict[str, Any] = {"labels": {"app": "app"}}
     if example.annotations is not None:

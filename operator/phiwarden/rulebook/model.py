@@ -52,6 +52,10 @@ class Reads(StrEnum):
     """Role and RoleBinding."""
     CONFIG = "config"
     """ConfigMap."""
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+    """Type and annotations of a Secret; its values are read by no rule and by no process."""
+    REVISION = "revision"
+    """ControllerRevision: the history of a StatefulSet or DaemonSet."""
     NAMESPACE = "namespace"
     MARK = "mark"
     OWNED = "owned"

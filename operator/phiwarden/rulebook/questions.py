@@ -163,7 +163,7 @@ def _mapped(question: Question, items: str, item: str, where: str, path: str) ->
     return (
         f"variables.{items}.filter(key,"
         f" [variables.{items}[key]].exists({item}, {question.offends}))"
-        f".map(key, {_line(question, where, path)})"
+        f".map(key, [variables.{items}[key]].map({item}, {_line(question, where, path)})[0])"
     )
 
 

@@ -198,8 +198,6 @@ def _subject_policy(rules: Sequence[Rule], subject: Subject, name: str) -> list[
     )
     untouched = " && ".join(words.same(part) for part in subject.parts)
     passes = [untouched, f"(variables.readable && {judged})"]
-    if subject.leaving_passes:
-        passes.insert(0, "has(object.metadata.deletionTimestamp)")
     if any(variable.name == "held" for variable in variables):
         passes.append("variables.held")
     policy = _policy(
@@ -298,8 +296,8 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         kinds=PODS.kinds,
         object_selector={"matchExpressions": [{"key": names.QUARANTINE, "operator": "Exists"}]},
         selector="namespaceSelector",
-        operations=["UPDATE"],
-        subresources=["pods/status"],
+        operations=["CREATE", "UPDATE"],
+        subresources=["pods/status", "pods/binding", "bindings"],
     )
     # The binding asks for labels of the Namespace object itself, old or new: a
     # namespaceSelector would look at the new ones alone and be taken off with them.

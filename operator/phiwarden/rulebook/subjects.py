@@ -47,8 +47,6 @@ class Subject:
         parts: what rules read of them.
         shape: where their pod template lies, if they carry one.
         subresources: further resources of the core group whose requests carry such an object.
-        leaving_passes: whether an object that is being deleted is no longer judged. A pod that
-            goes opens nothing; a Service or a route does for as long as a finalizer keeps it.
     """
 
     name: str
@@ -57,7 +55,6 @@ class Subject:
     parts: tuple[Part, ...]
     shape: Shape | None = None
     subresources: tuple[str, ...] = ()
-    leaving_passes: bool = False
 
     def reads(self, reads: Reads) -> bool:
         """Return whether checks of that name look at this subject."""
@@ -76,7 +73,6 @@ def _carrier(shape: Shape, *more: Part, reads: tuple[Reads, ...] = (Reads.POD,))
         parts=(Part(reads, (template,), base=base), *more),
         shape=shape,
         subresources=shape.subresources,
-        leaving_passes=True,
     )
 
 
@@ -159,6 +155,23 @@ OTHERS: Final = (
                 (Reads.CONFIG,),
                 ("data", "binaryData", "immutable"),
                 living=("metadata.labels",),
+            ),
+        ),
+    ),
+    Subject(
+        "secrets",
+        "Keeps API tokens out of zones whose accounts may not use them.",
+        (Kind("", "v1", "Secret", "secrets"),),
+        (Part((Reads.SECRET,), ("type", "metadata.annotations")),),
+    ),
+    Subject(
+        "revisions",
+        "Keeps the history of StatefulSets and DaemonSets as their controllers wrote it.",
+        (Kind("apps", "v1", "ControllerRevision", "controllerrevisions"),),
+        (
+            Part(
+                (Reads.REVISION,),
+                ("data", "revision", "metadata.labels", "metadata.ownerReferences"),
             ),
         ),
     ),

@@ -170,12 +170,22 @@ _SLICE_MAKERS: Final = (
     "system:serviceaccount:kube-system:endpointslice-controller",
     "system:serviceaccount:kube-system:endpointslicemirroring-controller",
 )
+_REVISION_MAKERS: Final = (
+    "system:kube-controller-manager",
+    "system:serviceaccount:kube-system:daemon-set-controller",
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:serviceaccount:kube-system:statefulset-controller",
+)
+
+
+def _handmade(makers: tuple[str, ...]) -> Variable:
+    return Variable("handmade", f"!(request.userInfo.username in {_quoted(makers)})")
+
 
 _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
-    Reads.ENDPOINTS: (
-        Variable("handmade", f"!(request.userInfo.username in {_quoted(_SLICE_MAKERS)})"),
-    ),
+    Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
+    Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (
         Variable("entries", "has(object.data) ? object.data : {}"),
         Variable("size", "variables.entries.map(key, variables.entries[key].size()).sum()"),

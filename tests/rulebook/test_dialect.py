@@ -1,0 +1,35 @@
+"""What Python's CEL adds to its library means what the API server means."""
+
+import pytest
+
+from phiwarden.rulebook.dialect import FUNCTIONS
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("203.0.113.7", True),
+        ("2001:db8::1", True),
+        ("::ffff:203.0.113.7", False),
+        ("fe80::1%eth0", False),
+        ("203.0.113.07", False),
+        ("203.0.113.0/24", False),
+        ("collector.example", False),
+        ("", False),
+    ],
+)
+def test_addresses(text: str, is_one: bool) -> None:
+    assert FUNCTIONS["isIP"](text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "inside"),
+    [
+        ("203.0.113.0/24", "203.0.113.7", True),
+        ("203.0.113.0/24", "203.0.114.7", False),
+        ("203.0.113.0/24", "2001:db8::1", False),
+        ("2001:db8::/32", "2001:db8::1", True),
+    ],
+)
+def test_networks(network: str, address: str, inside: bool) -> None:
+    assert FUNCTIONS["containsIP"](FUNCTIONS["cidr"](network), address) is inside
