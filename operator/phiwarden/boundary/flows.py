@@ -104,5 +104,5 @@ def _in_words(flow: Flow, source: Peer, destination: Peer, reason: str) -> str:
 
 def port_in_words(port: Port) -> str:
     """Return a port as people name it, such as "TCP 443" or "TCP 8000-8010"."""
-    last = f"-{port.end_port}" if port.end_port is not None else ""
+    last = f"-{port.end_port}" if port.end_port not in (None, port.port) else ""
     return f"{port.protocol} {port.port}{last}"
