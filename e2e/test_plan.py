@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from phiwarden.cli.survey import KINDS
 from phiwarden.cluster.resources import collection
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ACCOUNTS = f"{NAMESPACES}/default/serviceaccounts"
 REGISTRY = "registry.hospital.example/portal"
 Object = dict[str, Any]
 
@@ -79,6 +80,9 @@ class Planner:
         return told
 
 
+Reader = Callable[[Object], Planner]
+
+
 def role_of_the_readme() -> Object:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
@@ -86,25 +90,32 @@ def role_of_the_readme() -> Object:
     return role
 
 
-def reader(product: Product, role: Object, folder: Path) -> Planner:
-    """Return somebody with the rights of a role."""
-    admin = connect(product.cluster.kubeconfig)
-    name = unique("planner")
-    account = {"metadata": {"name": name}}
-    assert admin.create(f"{NAMESPACES}/default/serviceaccounts", account).ok
-    assert admin.create(f"{RBAC}/clusterroles", {**role, "metadata": {"name": name}}).ok
-    binding = {
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
-    }
-    assert admin.create(f"{RBAC}/clusterrolebindings", binding).ok
-    return Planner(product.cluster, product.cluster.create_token(name, "default"), folder)
+@pytest.fixture
+def reader(product: Product, admin: Rest, tmp_path: Path) -> Iterator[Reader]:
+    """Make somebody who has the rights of a role, for the duration of a test."""
+    made = []
+
+    def make(role: Object) -> Planner:
+        name = unique("planner")
+        made.append(name)
+        account = {"metadata": {"name": name}}
+        assert admin.create(ACCOUNTS, account).ok
+        assert admin.create(f"{RBAC}/clusterroles", {**role, "metadata": {"name": name}}).ok
+        granted = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+        subject = {"kind": "ServiceAccount", "name": name, "namespace": "default"}
+        binding = {"metadata": {"name": name}, "roleRef": granted, "subjects": [subject]}
+        assert admin.create(f"{RBAC}/clusterrolebindings", binding).ok
+        return Planner(product.cluster, product.cluster.create_token(name, "default"), tmp_path)
+
+    yield make
+    for name in made:
+        for path in (f"{RBAC}/clusterrolebindings", f"{RBAC}/clusterroles", ACCOUNTS):
+            admin.delete(f"{path}/{name}")
 
 
 @pytest.fixture
-def planner(product: Product, tmp_path: Path) -> Planner:
-    return reader(product, role_of_the_readme(), tmp_path)
+def planner(reader: Reader) -> Planner:
+    return reader(role_of_the_readme())
 
 
 @pytest.fixture
@@ -430,13 +441,13 @@ def versions(admin: Rest, namespace: str) -> dict[str, str]:
 
 
 def test_what_may_not_be_read_is_said_and_the_rest_is_told(
-    admin: Rest, product: Product, tmp_path: Path, name: str
+    admin: Rest, reader: Reader, name: str
 ) -> None:
     withheld = {"configmaps", "replicasets"}
     role = role_of_the_readme()
     for rule in role["rules"]:
         rule["resources"] = [entry for entry in rule["resources"] if entry not in withheld]
-    limited = reader(product, role, tmp_path)
+    limited = reader(role)
     good = deployment("records")
     roll_out(admin, name, good, bad(good))
     service = {"metadata": {"name": "door"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
@@ -453,10 +464,8 @@ def test_what_may_not_be_read_is_said_and_the_rest_is_told(
     assert f"not read in {name} (not permitted): ReplicaSet, ConfigMap" in said.stdout
 
 
-def test_somebody_who_may_read_nothing_is_told_so(
-    admin: Rest, product: Product, tmp_path: Path, name: str
-) -> None:
-    nobody = reader(product, {"rules": []}, tmp_path)
+def test_somebody_who_may_read_nothing_is_told_so(admin: Rest, reader: Reader, name: str) -> None:
+    nobody = reader({"rules": []})
     told = nobody.ask(declared(name))
     assert told["exitCode"] == 2
     assert {gap["what"] for gap in told["unread"]} == {"PHIWorkload", "Namespace"}
@@ -531,6 +540,18 @@ def test_a_wrong_file_is_told_by_its_field(planner: Planner, what: str) -> None:
     assert done.stdout == ""
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_change_that_the_api_server_would_refuse_is_told(planner: Planner, portal: str) -> None:
+    lowered = {"environment": "staging", **zone_of(portal, data="synthetic")}
+    done = planner.run(declared(portal, **lowered))
+    assert done.returncode == 2
+    environment, data = done.stderr.splitlines()
+    assert environment == (
+        f"kubectl phi plan: PHIWorkload {portal}: spec.environment: cannot be changed from"
+        " production to staging: declare the other environment as a workload of its own"
+    )
+    assert "spec.zones[0].data: data of zone app cannot be lowered from phi to synthetic" in data
 
 
 def test_the_context_that_is_asked_for_is_used(

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from phiwarden.cli.manifests.documents import Trouble
 from phiwarden.cli.manifests.objects import Manifest, manifests
 from phiwarden.cli.manifests.sources import Unread, sources
-from phiwarden.preview.model import Declared
-from phiwarden.rulebook.declaration import KIND, Declaration, declaration
+from phiwarden.preview.model import Cluster, Declared
+from phiwarden.rulebook.declaration import KIND, Declaration, declaration, refused_changes
 
 
-class NotReadable(ValueError):
+class NotAccepted(ValueError):
     """What was given declares nothing, or what the API server would refuse; a line for each."""
 
 
@@ -24,7 +24,7 @@ def read_declarations(asked: Iterable[str], now: dt.datetime) -> tuple[Declared,
         now: when they would be created, if they are new.
 
     Raises:
-        NotReadable: naming file, line and field of everything that is wrong.
+        NotAccepted: naming file, line and field of everything that is wrong.
     """
     asked = tuple(asked)
     problems: list[str] = []
@@ -42,8 +42,24 @@ def read_declarations(asked: Iterable[str], now: dt.datetime) -> tuple[Declared,
     if not found and not problems:
         problems.append(f"{', '.join(asked)}: no {KIND} is declared here")
     if problems:
-        raise NotReadable("\n".join(problems))
+        raise NotAccepted("\n".join(problems))
     return tuple(found.values())
+
+
+def check_changes(declared: Iterable[Declared], cluster: Cluster) -> None:
+    """Check that what stands may become what is declared.
+
+    Raises:
+        NotAccepted: naming the field of everything that cannot be changed so.
+    """
+    problems = [
+        f"PHIWorkload {each.name}: {error.path}: {error.message}"
+        for each in declared
+        if (before := cluster.workloads.get(each.name)) is not None
+        for error in refused_changes(each.name, before.spec, each.spec)
+    ]
+    if problems:
+        raise NotAccepted("\n".join(problems))
 
 
 def _manifests(asked: Iterable[str], problems: list[str]) -> Iterator[Manifest]:

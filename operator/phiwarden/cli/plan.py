@@ -64,7 +64,7 @@ def plan(
 ) -> None:
     """Tell what a declaration would do; `HELP` says the rest."""
     # Here, so that `kubectl phi --help` need not wait for the rulebook.
-    from phiwarden.cli.declared import NotReadable, read_declarations  # noqa: PLC0415
+    from phiwarden.cli.declared import NotAccepted, check_changes, read_declarations  # noqa: PLC0415
     from phiwarden.cluster.client import ClusterError, Unreachable  # noqa: PLC0415
     from phiwarden.preview.outlook import outlooks  # noqa: PLC0415
     from phiwarden.rulebook.evaluate import standard_judge  # noqa: PLC0415
@@ -73,9 +73,10 @@ def plan(
     try:
         declared = read_declarations(files, now)
         cluster = asyncio.run(_survey(declared, kubeconfig, context))
+        check_changes(declared, cluster)
     except Unreachable as error:
         raise _stopped(f"the API server cannot be reached: {error.__cause__}") from error
-    except (NotReadable, ClusterError) as error:
+    except (NotAccepted, ClusterError) as error:
         raise _stopped(str(error)) from error
     found = outlooks(declared, cluster, standard_judge(), now.date())
     code = exit_code(found, cluster)
