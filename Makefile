@@ -43,13 +43,11 @@ lint: $(STAMP) check-generated ## format, style, types, direction of imports, ge
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
 
-generate: $(STAMP) ## CRDs from the models, admission policies from the rulebook
-	@$(PY) -m phiwarden.api.generate
-	@$(PY) -m phiwarden.rulebook.generate
+generate: $(STAMP) ## CRDs from the models; admission policies and docs/rules.md from the rulebook
+	@$(PY) -m phiwarden.generate
 
 check-generated: $(STAMP) ## whether those are up to date
-	@$(PY) -m phiwarden.api.generate --check
-	@$(PY) -m phiwarden.rulebook.generate --check
+	@$(PY) -m phiwarden.generate --check
 
 bench: $(STAMP) ## what enforcement costs a request, and how fast boundaries come up
 	@$(PY) -m e2e.bench $(ARGS)

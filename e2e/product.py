@@ -39,32 +39,43 @@ class Product:
     """Environment of the controller, as the chart sets it."""
 
     def operator_kubeconfig(self) -> Path:
-        """Return a kubeconfig that acts as the chart's service account."""
+        """Return a kubeconfig that acts as the controller's service account."""
         return self.cluster.create_token(RELEASE, NAMESPACE)
 
 
 def install(cluster: ControlPlane, values: Mapping[str, Any] | None = None) -> Product:
-    """Install the chart by helm, without a controller pod: the operator runs beside the test."""
-    arguments = ["upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, "--create-namespace"]
-    chosen = {"controller": {"enabled": False}, **(values or {})}
-    cluster.helm(*arguments, "-f", "-", input=yaml.safe_dump(chosen))
-    rendered = cluster.helm(
-        "template",
-        RELEASE,
-        str(CHART),
-        "-n",
-        NAMESPACE,
-        "-f",
-        "-",
-        "-s",
-        "templates/controller.yaml",
-        input=yaml.safe_dump({**chosen, "controller": {"enabled": True}}),
+    """Install the chart by helm, without pods: what they would run, runs beside the test."""
+    chosen = upgrade(cluster, values)
+    settings = environment(
+        cluster, {**chosen, "controller": {"enabled": True}}, "templates/controller.yaml"
     )
-    (container,) = yaml.safe_load(rendered.stdout)["spec"]["template"]["spec"]["containers"]
-    settings = {entry["name"]: entry["value"] for entry in container["env"]}
     engineer = connect(cluster.kubeconfig_for(PLATFORM_ENGINEER))
     _wait_for_policies(connect(cluster.kubeconfig), engineer)
     return Product(cluster, settings)
+
+
+def upgrade(cluster: ControlPlane, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Have helm install or upgrade the chart; return the values that it was given."""
+    # Without a webhook: a cluster of simulated nodes reaches no Service.
+    chosen = {"controller": {"enabled": False}, "feedback": {"enabled": False}, **(values or {})}
+    arguments = ["upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, "--create-namespace"]
+    cluster.helm(*arguments, "-f", "-", input=yaml.safe_dump(chosen))
+    return chosen
+
+
+def environment(cluster: ControlPlane, values: Mapping[str, Any], template: str) -> dict[str, str]:
+    """Return the environment of the one Deployment that a template of the chart makes."""
+    rendered = cluster.helm(
+        *("template", RELEASE, str(CHART), "-n", NAMESPACE, "-f", "-", "-s", template),
+        input=yaml.safe_dump(dict(values)),
+    )
+    (deployment,) = [
+        manifest
+        for manifest in yaml.safe_load_all(rendered.stdout)
+        if manifest is not None and manifest["kind"] == "Deployment"
+    ]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {entry["name"]: entry["value"] for entry in container["env"]}
 
 
 def _wait_for_policies(admin: Rest, engineer: Rest) -> None:
@@ -115,31 +126,26 @@ def _refused(answer: Answer) -> bool:
     return answer.code == 403 and "phiwarden-" in answer.message
 
 
-class Operator:
-    """The operator as a process, with the chart's service account and nothing else."""
+class Program:
+    """A command of phiwarden as a process, with the rights of a service account of the chart."""
 
     def __init__(
         self,
         product: Product,
-        *,
-        environment: Mapping[str, str] | None = None,
-        command: Sequence[str] = ("-m", "phiwarden", "controller"),
+        name: str,
+        account: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
     ) -> None:
-        self.log = product.cluster.run_dir / f"operator-{uuid.uuid4().hex[:8]}.log"
+        self.log = product.cluster.run_dir / f"{name}-{uuid.uuid4().hex[:8]}.log"
         env = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-            "KUBECONFIG": str(product.operator_kubeconfig()),
-            **product.settings,
-            **(environment or {}),
+            "KUBECONFIG": str(product.cluster.create_token(account, NAMESPACE)),
+            **environment,
         }
         argv = (sys.executable, *command)
-        self.child = processes.start(processes.Command("operator", argv, self.log, env))
-        until(self._started, f"the operator started; see {self.log}", within=30)
-
-    def _started(self) -> bool:
-        self.child.check()
-        return any(record.get("event") == "controller.ready" for record in self.records())
+        self.child = processes.start(processes.Command(name, argv, self.log, env))
 
     def records(self) -> list[dict[str, Any]]:
         """Return the structured log records so far."""
@@ -163,7 +169,7 @@ class Operator:
         asked = self.child.process.poll() is None
         processes.stop([self.child], grace_seconds=20)
         if asked and self.child.process.returncode < 0:
-            raise AssertionError(f"the operator had to be killed; see {self.log}")
+            raise AssertionError(f"{self.child.command.name} had to be killed; see {self.log}")
 
     def resident_bytes(self) -> int:
         """Return its resident memory."""
@@ -171,6 +177,25 @@ class Operator:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmRSS")
+
+
+class Operator(Program):
+    """The operator as a process, with the chart's service account and nothing else."""
+
+    def __init__(
+        self,
+        product: Product,
+        *,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = ("-m", "phiwarden", "controller"),
+    ) -> None:
+        settings = {**product.settings, **(environment or {})}
+        super().__init__(product, "operator", RELEASE, command, settings)
+        until(self._started, f"the operator started; see {self.log}", within=30)
+
+    def _started(self) -> bool:
+        self.child.check()
+        return any(record.get("event") == "controller.ready" for record in self.records())
 
 
 @contextmanager

@@ -34,7 +34,6 @@ BEYOND_THE_STANDARDS: Mapping[str, str] = {
     "PHI-IMG-001": "the standards know no digests; the pods name their images without one",
     "PHI-IMG-002": "the standards know no registries; the images are those of Kubernetes",
     "PHI-POD-005": "the standards ask for no requests and limits",
-    "PHI-POD-006": "the standards ask for no readiness probe",
     "PHI-RES-001": "the standards know no regions; the pods run anywhere",
 }
 """The rules that may refuse a pod which `restricted` allows, and why."""

@@ -63,7 +63,7 @@ def installation(scene: Scene) -> Result:
     scene.command(
         ROOT_ADMIN,
         f"helm upgrade --install {RELEASE} {CHART.relative_to(ROOT)} -n {NAMESPACE}"
-        " --create-namespace --set controller.enabled=false",
+        " --create-namespace --set controller.enabled=false --set feedback.enabled=false",
     )
     scene.product = install(scene.cluster)
     scene.done(

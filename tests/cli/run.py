@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from phiwarden.cli.phi import app
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "clinic"
+TODAY = dt.date(2026, 6, 1)
 PORTAL = EXAMPLES / "phiworkload.yaml"
 
 

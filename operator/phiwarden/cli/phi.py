@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from phiwarden.cli import plan
+from phiwarden.cli import check, explain, plan
 
 app = typer.Typer(
     name="kubectl phi",
@@ -16,13 +16,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keep the name of a command on the command line, even while there is one alone."""
-
-
+app.command("check", help=check.HELP)(check.check)
+app.command("explain", help=explain.HELP)(explain.explain)
 app.command("plan", help=plan.HELP)(plan.plan)
 
 

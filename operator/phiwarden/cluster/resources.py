@@ -26,6 +26,14 @@ ADMISSION_BINDING: Final = Kind(
     "validatingadmissionpolicybindings",
 )
 
+MUTATING_WEBHOOKS: Final = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+)
+SECRET: Final = Kind("", "v1", "Secret", "secrets")
+
 _PODS, *_ = shapes.PODS.kinds
 POD: Final = _PODS
 WORKLOADS: Final = {kind.kind: kind for shape in shapes.POD_SHAPES for kind in shape.kinds}

@@ -24,6 +24,7 @@ class Decision:
         rules: identifiers of the rules that it broke.
         why: for a person.
         time: when it was decided.
+        requested_by: user name of whoever asked for it, if it was a request.
         generation: generation of the declaration that it was judged by.
         changed_by: field manager that wrote the violating template, if known.
         changed_at: when it did, RFC 3339, if known.
@@ -40,6 +41,7 @@ class Decision:
     rules: tuple[str, ...]
     why: str
     time: dt.datetime
+    requested_by: str | None = None
     generation: int | None = None
     changed_by: str | None = None
     changed_at: str | None = None

@@ -46,6 +46,7 @@ def taken_out(variables: dict[str, Any]) -> Lists:
         pod = variables["pod"]
         variables["pod"] = {key: value for key, value in pod.items() if key not in _OF_A_POD}
         lists |= {name: _listed(pod, name) for name in _OF_A_POD}
+        lists["volumes"] = [_with_source(volume) for volume in lists["volumes"]]
     for name in ("annotations", "entries"):
         if name in variables:
             lists[name] = list(variables.pop(name).items())
@@ -91,6 +92,13 @@ def _listed(pod: Mapping[str, Any], name: str) -> list[Any]:
     """Return a list of a pod; what stands there instead of a list is judged as its one item."""
     found = pod.get(name) or []
     return found if isinstance(found, list) else [found]
+
+
+def _with_source(volume: Any) -> Any:
+    """Return a volume as the API server reads it: one without a source is an emptyDir."""
+    if isinstance(volume, dict) and not volume.keys() - {"name"}:
+        return {**volume, "emptyDir": {}}
+    return volume
 
 
 def _cut(item: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from phiwarden.rulebook.failures import Failure
+
 _HIDDEN: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -18,3 +20,9 @@ def printable(text: str, limit: int = 400) -> str:
     if shown.isprintable():
         return shown
     return "".join(c if c.isprintable() else _HIDDEN for c in shown)
+
+
+def what_is_wrong(failure: Failure) -> str:
+    """Return what is wrong and what was found, where something was."""
+    found = f" (found {printable(failure.found)})" if failure.found else ""
+    return printable(failure.problem) + found

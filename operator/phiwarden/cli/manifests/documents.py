@@ -86,6 +86,23 @@ def documents(text: str) -> Iterator[Document | Trouble]:
             return
 
 
+def pieces(text: str, size: int) -> Iterator[str]:
+    """Yield a text in pieces of whole documents, each after as many lines as stand before it.
+
+    Args:
+        text: YAML or JSON.
+        size: characters that a piece has about.
+    """
+    begins = 0
+    # A directive before a separator belongs to what follows it.
+    separators = () if re.search("^%", text, re.MULTILINE) else _SEPARATOR.finditer(text)
+    for separator in separators:
+        if separator.start() - begins >= size:
+            yield "\n" * text.count("\n", 0, begins) + text[begins : separator.start()]
+            begins = separator.start()
+    yield "\n" * text.count("\n", 0, begins) + text[begins:]
+
+
 def _json_pair(escapes: str) -> str:
     high, low = int(escapes[2:6], 16), int(escapes[8:12], 16)
     return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
