@@ -85,8 +85,8 @@ Reader = Callable[[Object], Planner]
 
 def role_of_the_readme() -> Object:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    (role,) = [body for body in map(yaml.safe_load, blocks) if body["kind"] == "ClusterRole"]
+    (block,) = re.findall(r"```yaml\n([^`]*kind: ClusterRole\n[^`]*)```", text)
+    role: Object = yaml.safe_load(block)
     return role
 
 

@@ -32,9 +32,7 @@ HELP: Final = (
     " stopped; which flows would open or close. The cluster is read with your own rights, and"
     " nothing is written to it.\n\n"
     "\b\n"
-    "  kubectl phi plan -f workload.yaml\n"
-    "  kubectl get phiworkload portal -o yaml | sed 's/enforcement: warn/enforcement: enforce/'"
-    " | kubectl phi plan -f -\n\n"
+    "  kubectl phi plan -f workload.yaml\n\n"
     "Exit codes: 0, nothing would be refused or put back; 1, something would be; 2, not all can be"
     " told: the file is wrong, or something may not be read. 2 wins over 1."
 )

@@ -201,8 +201,8 @@ def _agreement(state: AgreementState) -> Text:
     named = printable(f"agreement {state.reference} with {state.external}")
     if state.days_left < 0:
         return Text(f"{named} ended on {state.expires}", _BAD)
-    days = "today" if state.days_left == 0 else f"in {state.days_left} days"
-    return Text(f"{named} ends {days}, on {state.expires}", _WARN)
+    left = {0: "today", 1: "tomorrow"}.get(state.days_left, f"in {state.days_left} days")
+    return Text(f"{named} ends {left}, on {state.expires}", _WARN)
 
 
 def _unread(cluster: Cluster) -> Iterator[Text]:
