@@ -13,8 +13,9 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.controller.observe import AUDITED, verdicts_changed
 from phiwarden.controller.queues import AuditKey, Queues
-from phiwarden.controller.remedy import REMEDIED, Remedy
+from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
+from phiwarden.remediation.plan import REMEDIED
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity

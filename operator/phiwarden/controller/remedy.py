@@ -19,17 +19,13 @@ from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Quarantined, State
 from phiwarden.evidence.decisions import Decision, record
-from phiwarden.remediation.history import author_of_template, revision_of, revisions
-from phiwarden.remediation.plan import Action, Plan, hold, plan_for, tolerate
+from phiwarden.remediation.history import Revision, author_of_template, revision_of, revisions
+from phiwarden.remediation.plan import Action, Plan, decide, needs_history
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
-from phiwarden.rulebook.model import Severity
 
 DEPLOYMENT: Final = resources.WORKLOADS["Deployment"]
 REPLICA_SET: Final = resources.WORKLOADS["ReplicaSet"]
-
-REMEDIED: Final = ("Deployment", "StatefulSet", "DaemonSet")
-"""Kinds that are put back or, in direct care, kept running though they break rules."""
 
 
 @dataclass
@@ -84,21 +80,10 @@ class Remedy:
         failures: Sequence[Failure],
     ) -> Plan:
         """Return the plan for an object that is denied, from its history as it is now."""
-        if not any(failure.mendable for failure in failures):
-            at_pods = any(failure.at_pods for failure in failures)
-            return tolerate(held=at_pods and boundary.impact == ClinicalImpact.DIRECT_CARE)
-        if key.kind != "Deployment":
-            if boundary.impact == ClinicalImpact.DIRECT_CARE:
-                return hold(f"a {key.kind} is not rolled back")
-            return Plan(Action.LEAVE, f"a {key.kind} is neither rolled back nor stopped")
-        history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
-
-        def complies(template: Mapping[str, Any]) -> bool:
-            probe = {"kind": "Deployment", "metadata": {}, "spec": {"template": template}}
-            found = self.judge.failures(probe, boundary)
-            return not any(f.severity is Severity.DENY and f.mendable for f in found)
-
-        return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
+        history: tuple[Revision, ...] = ()
+        if needs_history(key.kind, failures):
+            history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
+        return decide(body, boundary, failures, history, self.judge)
 
     async def note(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
         """Remember what is in quarantine or held; the boundary and the status follow from it."""
