@@ -358,7 +358,8 @@ def test_pods_that_direct_care_keeps_are_not_refused(
         pods = collection(POD, namespace)
         assert engineer.create(collection(DEPLOYMENT, namespace), bad()).ok
         pod, *_ = until(lambda: root.get(pods).body["items"], "the Deployment has its pods")
-        enforce(root, namespace, boundary, held=("Deployment/app",))
+        (maker,) = pod["metadata"]["ownerReferences"]
+        enforce(root, namespace, boundary, held=(f"ReplicaSet/{maker['name']}",))
         until(lambda: explained(ask(engineer, namespace, bad())), "the zone enforces")
         name = pod["metadata"]["name"]
         assert root.request("DELETE", f"{pods}/{name}", {"gracePeriodSeconds": 0}).ok

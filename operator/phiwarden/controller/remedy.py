@@ -103,19 +103,18 @@ class Remedy:
     async def _makers(self, key: AuditKey, body: Mapping[str, Any]) -> tuple[str, ...]:
         """Return what makes an object's pods, by the name that owners have in pods.
 
-        Of a Deployment its own ReplicaSets that run, or would if it were scaled up: a name alone,
-        which anybody can give to a ReplicaSet of theirs, says nothing.
+        Of a Deployment the ReplicaSets that it controls and that run, or would if it were scaled
+        up. A name that looks like one of them proves nothing.
         """
         if key.kind != "Deployment":
             return (f"{key.kind}/{key.name}",)
-        uid = body["metadata"]["uid"]
-        own = [rs for rs in await self._replica_sets(key, body) if _controller(rs) == uid]
-        newest = max((revision_of(rs) or 0 for rs in own), default=0)
+        replica_sets = await self._replica_sets(key, body)
+        running = {rs["metadata"]["name"] for rs in replica_sets if rs["spec"].get("replicas")}
         return tuple(
             sorted(
-                f"ReplicaSet/{rs['metadata']['name']}"
-                for rs in own
-                if rs["spec"].get("replicas") or (revision_of(rs) or 0) == newest
+                f"ReplicaSet/{revision.replica_set}"
+                for revision in revisions(body["metadata"]["uid"], replica_sets)
+                if revision.replica_set in running or _same(revision.template, body)
             )
         )
 
@@ -290,6 +289,11 @@ class Remedy:
     def _touch(self, namespace: str) -> None:
         for workload in self.state.claiming(namespace):
             self.queues.workloads.add(workload)
+
+
+def _same(template: Mapping[str, Any], deployment: Mapping[str, Any]) -> bool:
+    now = deployment["spec"]["template"]
+    return bool(template["spec"] == now["spec"])
 
 
 def _controller(obj: Mapping[str, Any]) -> str | None:
