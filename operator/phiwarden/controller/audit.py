@@ -59,8 +59,13 @@ class Auditor:
                 await self.remedy.remedy(key, body, boundary, denied)
         if key not in self.queues.pending:
             self.remedy.forget(key)
-        elif self.queues.pending[key] is body:
+        elif self.queues.pending[key] is not body:
+            return  # newer, and queued again
+        elif self.state.boundaries.get(key.namespace) == boundary:
             del self.queues.pending[key]
+        else:
+            # What changed the boundary meanwhile saw that this object was on its way already.
+            self.queues.audit(key, body)
 
     def _may_act(self, namespace: str, boundary: ZoneBoundary) -> bool:
         """Whether what runs in a namespace may be put back by a boundary.
