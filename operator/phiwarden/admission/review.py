@@ -91,7 +91,9 @@ class Reviewer:
 
     def _judged(self, attempt: Attempt, zone: ZoneBoundary) -> tuple[Failure, ...]:
         trusted = self.trusted(attempt.username, attempt.groups)
-        return self.judge.failures(attempt.obj, zone, trusted=trusted, old=attempt.old)
+        return self.judge.failures(
+            attempt.obj, zone, trusted=trusted, old=attempt.old, from_api=True
+        )
 
     def _record(self, attempt: Attempt, zone: ZoneBoundary, failures: tuple[Failure, ...]) -> None:
         denied = any(failure.severity is Severity.DENY for failure in failures)

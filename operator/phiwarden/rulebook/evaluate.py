@@ -49,6 +49,7 @@ class Judge:
         *,
         trusted: bool = False,
         old: Mapping[str, Any] | None = None,
+        from_api: bool = False,
     ) -> tuple[Failure, ...]:
         """Return every rule that an object breaks in a zone, in the rulebook's order.
 
@@ -62,12 +63,15 @@ class Judge:
             trusted: whether phiwarden itself wrote the object.
             old: the object before an update, which is judged by what it changes;
                 None for a new object, or one that is judged as it stands.
+            from_api: whether the API server wrote both: there is nothing odd in them.
         """
         subject = subject_of(obj)
         if subject is None:
             return ()
-        obj = settled(obj)
-        parts = changed_parts(subject, obj, None if old is None else settled(old))
+        if not from_api:
+            obj = settled(obj)
+            old = None if old is None else settled(old)
+        parts = changed_parts(subject, obj, old)
         if not any(self._compiled[part] for part in parts):
             return ()
         variables = _variables(subject, obj, zone, trusted=trusted)
