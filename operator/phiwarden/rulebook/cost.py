@@ -252,13 +252,8 @@ class _Meter:
                 spend(_PER_CHARACTER * size + scope.times)
             case "in", [_, among]:
                 spend(max(scope.entries(among), scope.times))
-            case "matches", [text, _]:
-                pattern = _literal(node.args[0], "a regular expression")
-                reading = _PER_CHARACTER * scope.characters(text) + scope.times
-                spend(reading * math.ceil(_PER_PATTERN_CHARACTER * len(pattern)))
-            case "contains", [text, part]:
-                reading = _PER_CHARACTER * scope.characters(text) + scope.times
-                spend(reading * math.ceil(_PER_CHARACTER * part.text.each))
+            case (("matches" | "contains"), [text, part]):
+                spend((_PER_CHARACTER * scope.characters(text) + scope.times) * _length(node, part))
             case "containsIP", [_, address]:
                 sizes = 2 * _ADDRESS * scope.times + scope.characters(address)
                 spend(_PER_CHARACTER * sizes + 2 * scope.times)
@@ -268,13 +263,10 @@ class _Meter:
                 return self._joined(items, between, scope, spend)
             case name, [text, *_] if name in _READINGS:
                 spend(_READINGS[name] * _PER_CHARACTER * scope.characters(text) + scope.times)
-                if name == "split":
-                    return lists(text.text.each + 1, scope.characters(text) + scope.times, text)
-                return text
+                return _read(name, text, scope)
             case name, [value, *_] if name in _PLAIN:
                 spend(_CALL * scope.times)
-                if name == "string":
-                    return replace(value, text=_larger(value.text, SCALAR.text))
+                return value if name == "string" else SCALAR
             case name, _:
                 raise RulebookError(f"{name}() is not among the functions that a rule may call")
         return SCALAR
@@ -355,11 +347,21 @@ def _present(node: Node) -> Node:
     return node
 
 
-def _literal(node: Node, what: str) -> str:
+def _length(node: Call, part: Value) -> int:
+    """Return how often a search reads its text: by the length of what it searches for."""
     match node:
-        case Literal(str() as text):
-            return text
-    raise RulebookError(f"{what} must stand in the rule as a literal text")
+        case Call("matches", _, (Literal(str() as pattern),)):
+            return math.ceil(_PER_PATTERN_CHARACTER * len(pattern))
+        case Call("contains", _, _):
+            return math.ceil(_PER_CHARACTER * part.text.each)
+    raise RulebookError("a regular expression must stand in the rule as a literal text")
+
+
+def _read(function: str, text: Value, scope: _Scope) -> Value:
+    """Return what a function makes of a text that it reads."""
+    if function != "split":
+        return text
+    return lists(text.text.each + 1, scope.characters(text) + scope.times, text)
 
 
 def _told(node: Node) -> str:

@@ -116,11 +116,11 @@ _METADATA: Final = record(
     labels=lists(64, 64, texts(63, 64 * 63), texts(317, 64 * 80)),
 )
 _POD: Final = record(
-    # Together 64 containers, 1,000 variables and 64 KiB: pods of more than a dozen containers and
+    # Together 64 containers, 1,000 variables and 32 KiB: pods of more than a dozen containers and
     # a few hundred variables are hardly ever seen, and what is long belongs in a ConfigMap.
-    containers=_containers(32, 700, 48 * KIB),
-    initContainers=_containers(16, 200, 8 * KIB),
-    ephemeralContainers=_containers(16, 100, 8 * KIB),
+    containers=_containers(32, 700, 24 * KIB),
+    initContainers=_containers(16, 200, 4 * KIB),
+    ephemeralContainers=_containers(16, 100, 4 * KIB),
     volumes=lists(64, 64, record(image=record(reference=texts(512, 64 * 128)))),
 )
 _TEMPLATE: Final = record(metadata=_METADATA, spec=_POD)
@@ -163,6 +163,15 @@ OBJECT: Final = record(
     data=lists(1000, 1000, texts(KIB * KIB, KIB * KIB), key=texts(253, 1000 * 64)),
 )
 """Any object that rules judge."""
+
+NAMESPACE: Final = record(
+    metadata=record(
+        name=texts(63, 63),
+        labels=lists(64, 64, texts(63, 64 * 63), texts(317, 64 * 80)),
+        annotations=lists(64, 64, texts(4 * KIB, 64 * KIB), texts(317, 64 * 80)),
+    )
+)
+"""The Namespace of a zone."""
 
 # Lists of the boundary; all annotations of a Namespace together end at 256 KiB.
 _FACTS: Final = lists(64, 64, texts(253, 64 * 64))

@@ -90,7 +90,7 @@ OPERATORS: Final = {
 }
 """How tightly operators between two terms bind."""
 
-UNARY: Final = ("!", "-x")
+_OTHERS: Final = ("!", "-x", "?:")
 LOOPS: Final = ("all", "exists", "exists_one", "filter", "map")
 """Macros that bind a name, their first argument, for each item of their target."""
 
@@ -126,6 +126,11 @@ def parse(text: str) -> Node:
         RulebookError: it is not portable CEL; says where.
     """
     return _Parser(text).whole()
+
+
+def is_operator(node: Call) -> bool:
+    """Return whether a call is written as a sign between or before its arguments."""
+    return node.function in OPERATORS or node.function in _OTHERS
 
 
 def walk(node: Node) -> Iterator[Node]:
