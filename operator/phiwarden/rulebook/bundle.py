@@ -43,8 +43,7 @@ def values_text(sources: Iterable[Source]) -> str:
             f"the rules make {len(text.encode()):,} bytes of values, and at most {LIMIT:,} fit into"
             " an installation: leave rules out"
         )
-    # JSON lets these stand as they are, YAML does not.
-    return _HEADER + _escaped(text, "\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff") + "\n"
+    return f"{_HEADER}{text}\n"
 
 
 def seal(rules: list[dict[str, Any]], policies: list[dict[str, Any]]) -> str:
@@ -56,8 +55,4 @@ def seal(rules: list[dict[str, Any]], policies: list[dict[str, Any]]) -> str:
 def go_json(node: Any) -> str:
     """Return JSON as Go's encoding/json writes it, and with it helm's toJson."""
     text = json.dumps(node, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return _escaped(text, "<>&\u2028\u2029")
-
-
-def _escaped(text: str, characters: str) -> str:
-    return re.sub(f"[{characters}]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -6,9 +6,11 @@ are added, all of it at once: a deployment must never be the first to find out.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +36,9 @@ _LARGEST: Final = (1 << 53) - 1
 """The largest number that survives as JSON."""
 
 NOT_SHOWN: Final = "not shown"
+
+_FILE: Final = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]*[.]ya?ml")
+"""What can be a key of a ConfigMap."""
 
 Document = dict[str, Any]
 
@@ -83,11 +88,7 @@ def checked(folder: Path) -> tuple[Source, ...]:
     ]
     faults += _shared_names(sources)
     if not faults:
-        faults = [
-            f"all rules together: {fault}"
-            for policy in _policies(rules_of(sources))
-            for fault in budget.faults(policy)
-        ]
+        faults = [f"all rules together: {fault}" for fault in _over_budget(*rules_of(sources))]
     if faults:
         raise RulebookError("\n".join(faults))
     return sources
@@ -120,6 +121,8 @@ def _parsed(folder: Path) -> tuple[tuple[Source, ...], list[str]]:
     faults: list[str] = []
     for name, text in texts:
         try:
+            if not _FILE.fullmatch(name):
+                raise RulebookError("name the file with letters, digits, '-', '_' and '.' alone")
             document = _document(text)
         except RulebookError as error:
             faults.append(f"{name}: {error}")
@@ -157,7 +160,11 @@ def _rules(document: Document) -> tuple[tuple[Rule, ...], list[str]]:
 def _unportable(node: Any, where: str = "") -> Iterator[tuple[str, str]]:
     """Yield what JSON, and with it the API server and helm, would not read as YAML meant it."""
     match node:
-        case None | bool() | str():
+        case str():
+            # JSON, YAML and helm do not agree on the others.
+            if not all(sign.isprintable() or sign in "\n\t" for sign in node):
+                yield where, "a text with a character that cannot be printed: leave it out"
+        case None | bool():
             return
         case int() if abs(node) > _LARGEST:
             yield where, f"more than {_LARGEST}: put it in quotes"
@@ -244,7 +251,7 @@ def _example_faults(rule: Rule) -> Iterator[str]:
     if not rule.examples.passing or not rule.examples.failing:
         yield "examples need at least one that passes and one that fails"
     judge, opposite = Judge([rule]), Judge([_opposite(rule)])
-    broken: set[tuple[str, str]] = set()
+    broken: set[str] = set()
     for _, passes, number, example in examples.every((rule,)):
         named = f"{'passing' if passes else 'failing'} example {number + 1}"
         try:
@@ -253,14 +260,15 @@ def _example_faults(rule: Rule) -> Iterator[str]:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             yield f"{named} cannot be made into an object: {error}"
             continue
-        for obj in objects:
-            failures = judge.failures(obj, zone)
-            yield from _verdict_faults(rule, obj, failures, passes=passes, named=named)
-            yield from _errors(failures, opposite.failures(obj, zone), named)
-            broken |= {(failure.problem, failure.path) for failure in failures}
-    problems = {problem for problem, _ in broken}
+        verdicts = [
+            (obj, judge.failures(obj, zone), opposite.failures(obj, zone)) for obj in objects
+        ]
+        broken |= {failure.problem for _, failures, _ in verdicts for failure in failures}
+        # The same fault shows in every kind and list, and is told once.
+        found = (fault for verdict in verdicts for fault in _verdict_faults(rule, *verdict, passes))
+        yield from (f"{named} {fault}" for fault in islice(found, 1))
     for number, check in enumerate(rule.checks, 1):
-        if check.problem not in problems and rule.examples.failing:
+        if check.problem not in broken and rule.examples.failing:
             yield f"check {number}: no failing example breaks it: add one"
 
 
@@ -280,45 +288,46 @@ def _opposite(rule: Rule) -> Rule:
 
 
 def _verdict_faults(
-    rule: Rule, obj: Mapping[str, Any], failures: Sequence[Failure], *, passes: bool, named: str
+    rule: Rule,
+    obj: Mapping[str, Any],
+    failures: Sequence[Failure],
+    opposite: Sequence[Failure],
+    passes: bool,  # noqa: FBT001 - the one question
 ) -> Iterator[str]:
     subject = subject_of(obj)
     kind = obj.get("kind")
     if subject is None or not any(subject.reads(rule.reads_of(check)) for check in rule.checks):
-        yield f"{named} is a {kind}, which this rule does not look at"
-    elif passes and failures:
-        yield f"{named} is refused as {kind} ({failures[0].problem} at {failures[0].place})"
-    elif not passes and not failures:
-        yield f"{named} passes as {kind}"
-    for failure in failures:
-        if failure.found == NOT_SHOWN and not passes:
-            yield (
-                f"{named}: found yields no text of 1 to 160 printable ASCII characters for"
-                f" {failure.problem!r}"
-            )
-
-
-def _errors(failures: Sequence[Failure], opposite: Sequence[Failure], named: str) -> Iterator[str]:
-    both = {(f.problem, f.path) for f in failures} & {(f.problem, f.path) for f in opposite}
-    for problem, path in sorted(both):
+        yield f"is a {kind}, which the rule does not look at"
+    both = {(f.problem, f.place) for f in failures} & {(f.problem, f.place) for f in opposite}
+    for problem, place in sorted(both):
         yield (
-            f"{named} cannot be judged by the check {problem!r} at {path}:"
+            f"cannot be judged as {kind}, at {place} ({problem}):"
             " ask has() before a field that may be absent"
         )
+    if passes and failures:
+        yield f"is refused as {kind}, at {failures[0].place} ({failures[0].problem})"
+    if not passes and not failures:
+        yield f"passes as {kind}"
+    for failure in failures:
+        if failure.found == NOT_SHOWN:
+            yield (
+                f"is refused as {kind}, but found yields no text of 1 to 160 printable ASCII"
+                f" characters ({failure.problem})"
+            )
 
 
 def _cost_faults(rule: Rule) -> Iterator[str]:
     """Yield which checks cost too much, or else whether the rule does as a whole."""
     blamed = False
     for number, check in enumerate(rule.checks, 1):
-        for policy in _policies([rule.model_copy(update={"checks": (check,)})]):
-            for fault in budget.faults(policy):
-                blamed = True
-                yield f"check {number}: {fault}"
-    if not blamed and len(rule.checks) > 1:
-        for policy in _policies([rule]):
-            yield from budget.faults(policy)
+        for fault in islice(_over_budget(rule.model_copy(update={"checks": (check,)})), 1):
+            blamed = True
+            yield f"check {number}: {fault}"
+    if not blamed:
+        yield from islice(_over_budget(rule), 1)
 
 
-def _policies(rules: Sequence[Rule]) -> list[Document]:
-    return [m for m in render_own(rules) if m["kind"] == "ValidatingAdmissionPolicy"]
+def _over_budget(*rules: Rule) -> Iterator[str]:
+    for manifest in render_own(rules):
+        if manifest["kind"] == "ValidatingAdmissionPolicy":
+            yield from budget.faults(manifest)
