@@ -30,7 +30,7 @@ from phiwarden.controller.state import State
 from phiwarden.controller.teardown import Teardown
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.chart import installed
-from phiwarden.rulebook.evaluate import judge_with
+from phiwarden.rulebook.evaluate import Judge, judge_with
 from phiwarden.rulebook.model import Rule
 from phiwarden.rulebook.own import read, rules_of
 
@@ -65,7 +65,8 @@ class Controller:
     """Everything that runs while the controller does."""
 
     settings: Settings
-    own_rules: tuple[Rule, ...] = ()
+    judge: Judge
+    own_rules: tuple[Rule, ...]
     clock: Clock = utc_now
     state: State = field(default_factory=State)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -137,7 +138,6 @@ class Controller:
 
     def _queues(self, api: Api) -> Queues:
         recorder = Recorder(api, self.clock)
-        judge = judge_with(self.own_rules)
 
         # The queues and those who work on them know each other.
         async def reconcile(name: str) -> None:
@@ -147,8 +147,8 @@ class Controller:
             await auditor.audit(key)
 
         queues = Queues(WorkQueue("reconcile", reconcile), WorkQueue("audit", audit))
-        remedy = Remedy(api, self.state, queues, judge, recorder, self.clock)
-        auditor = Auditor(api, self.state, queues, judge, remedy)
+        remedy = Remedy(api, self.state, queues, self.judge, recorder, self.clock)
+        auditor = Auditor(api, self.state, queues, self.judge, remedy)
         reconciler = Reconciler(
             api,
             self.state,
@@ -191,11 +191,11 @@ def run(settings: Settings, *, liveness: str | None = None, clock: Clock = utc_n
         clock: asked for the time.
 
     Raises:
-        RulebookError: the platform team's own rules cannot be read.
+        RulebookError: the platform team's own rules cannot be read, or do not compile.
     """
     own_rules = () if settings.rules is None else rules_of(read(settings.rules))
     registry = kopf.OperatorRegistry()
-    _register(registry, Controller(settings, own_rules, clock))
+    _register(registry, Controller(settings, judge_with(own_rules), own_rules, clock))
     kopf.run(
         registry=registry,
         standalone=True,

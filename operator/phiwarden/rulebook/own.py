@@ -120,9 +120,9 @@ def _parsed(folder: Path) -> tuple[tuple[Source, ...], list[str]]:
     sources: list[Source] = []
     faults: list[str] = []
     for name, text in texts:
+        if not _FILE.fullmatch(name):
+            faults.append(f"{name}: name the file with letters, digits, '-', '_' and '.' alone")
         try:
-            if not _FILE.fullmatch(name):
-                raise RulebookError("name the file with letters, digits, '-', '_' and '.' alone")
             document = _document(text)
         except RulebookError as error:
             faults.append(f"{name}: {error}")
