@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cel
 import pytest
 import yaml
 
@@ -24,9 +25,11 @@ from e2e.workloads import bad, deployment, deployments, unique, wait, zone_statu
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.resources import collection
-from phiwarden.rulebook import bundle, examples, own
+from phiwarden.rulebook import bundle, examples, own, portable
+from phiwarden.rulebook.dialect import FUNCTIONS, PORTABLE, program
 from phiwarden.rulebook.evaluate import Judge
-from phiwarden.rulebook.model import Example, Rule, Severity
+from phiwarden.rulebook.model import Check, Example, Reads, Rule, Severity
+from phiwarden.rulebook.render import render_own
 from phiwarden.rulebook.subjects import SUBJECTS
 
 FOLDER = ROOT / "examples" / "own-rules"
@@ -261,3 +264,58 @@ def test_rules_go_as_they_came(installed: Product, admin: Rest, developer: Rest)
         )
     assert upgrade(installed, values()) == ""
     assert policies(admin)
+
+
+CALLS = {
+    "size": "'a'.size() > 0",
+    "contains": "'a'.contains('a')",
+    "startsWith": "'a'.startsWith('a')",
+    "endsWith": "'a'.endsWith('a')",
+    "matches": "'a'.matches('^a$')",
+    "lowerAscii": "'A'.lowerAscii() == 'a'",
+    "indexOf": "'a'.indexOf('a') == 0",
+    "substring": "'ab'.substring(1) == 'b' && 'ab'.substring(0, 1) == 'a'",
+    "split": "'a,b'.split(',') == ['a', 'b']",
+    "join": "['a', 'b'].join(',') == 'a,b' && ['a', 'b'].join() == 'ab'",
+    "string": "string(1) == '1'",
+    "int": "int('1') == 1",
+    "isIP": "isIP('203.0.113.7')",
+    "cidr": "cidr('203.0.113.0/24').containsIP('203.0.113.7')",
+    "containsIP": "!cidr('203.0.113.0/24').containsIP('198.51.100.7')",
+}
+
+
+@pytest.mark.parametrize("reads", portable.READABLE)
+def test_the_api_server_knows_every_word_that_a_rule_may_use(reads: Reads, admin: Rest) -> None:
+    """It compiles a policy when it is made, and refuses one with an unknown name or function."""
+    assert CALLS.keys() == PORTABLE.keys()
+    variables = (*portable.ZONE, *portable.VARIABLES.get(reads, ()))
+    fields = portable.OBJECT.get(reads, ())
+    names = [f"[variables.{name}].size() == 0" for name in variables]
+    names += [f"has(object.{field}) && [object.{field}].size() == 0" for field in fields]
+    offends = " || ".join(f"({text})" for text in (*names, *CALLS.values()))
+    checks = [
+        {
+            "each": each,
+            "offends": " || ".join([offends, *(f"[{item}].size() == 0" for item in items)]),
+            "path": "",
+            "problem": f"the {each}",
+            "found": "'found'",
+        }
+        for each, items in portable.ITEMS.items()
+        if each in portable.askable(reads)
+    ]
+    rule = RULES[0].model_copy(
+        update={"reads": reads, "checks": tuple(Check.model_validate(c) for c in checks)}
+    )
+    manifests = [m for m in render_own([rule]) if m["kind"] == "ValidatingAdmissionPolicy"]
+    assert manifests
+    for manifest in manifests:
+        manifest["metadata"]["name"] += "-words"
+        made = admin.create(collection(resources.ADMISSION_POLICY), manifest, dry_run=True)
+        assert made.ok, made.message
+
+
+def test_every_call_is_true_in_python() -> None:
+    for call in CALLS.values():
+        assert program(call, "call").execute(cel.Context(functions=FUNCTIONS)) is True, call
