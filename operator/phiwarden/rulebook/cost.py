@@ -147,11 +147,11 @@ class _Meter:
             case Items(items):
                 self._spend(_LIST * scope.times, "making lists", scope)
                 found = [self.visit(item, scope) for item in items]
-                return lists(len(items), math.inf, _either(found, scope))
+                return lists(len(items), math.inf, _both(found, scope))
             case Table(entries):
                 self._spend(_MAP * scope.times, "making maps", scope)
-                keys = _either([self.visit(key, scope) for key, _ in entries], scope)
-                values = _either([self.visit(value, scope) for _, value in entries], scope)
+                keys = _both([self.visit(key, scope) for key, _ in entries], scope)
+                values = _both([self.visit(value, scope) for _, value in entries], scope)
                 return lists(len(entries), math.inf, values, key=keys)
             case Call(function, target, args) if target is not None and function in LOOPS:
                 return self._loop(function, target, args, scope)
@@ -180,14 +180,12 @@ class _Meter:
         each = gone_through.many.each
         steps = scope.entries(gone_through)
         item = gone_through.entry()
+        ranges = {known: range_ for known, range_ in scope.ranges.items() if known != name}
         if gone_through.key is not None:
             item = gone_through.key.again(gone_through.walks)
-        inside = _Scope(
-            steps,
-            {**{known: value.again(each) for known, value in scope.names.items()}, name: item},
-            (*scope.loops, _told(target)),
-            {**scope.ranges, name: _present(target)},
-        )
+            ranges[name] = _present(target)
+        names = {known: value.again(max(each, 1)) for known, value in scope.names.items()}
+        inside = _Scope(steps, {**names, name: item}, (*scope.loops, _told(target)), ranges)
         self._spend(_STEP[function] * steps, "going through the items", inside)
         self._spend((_LIST + 2 * _READ) * scope.times, "making lists", scope)
         for part in body[:-1]:
@@ -197,9 +195,7 @@ class _Meter:
             case "filter":
                 return gone_through
             case "map":
-                size = Bound(each, steps)
-                met = Bound(found.text.each, inside.characters(found))
-                return replace(SCALAR, many=size, item=replace(found, text=met, walks=1), walks=1)
+                return lists(each, steps, found)
         return SCALAR
 
     def _call(self, node: Call, scope: _Scope) -> Value:
@@ -239,7 +235,7 @@ class _Meter:
         return Value(
             Bound(left.text.each + right.text.each, length),
             Bound(left.many.each + right.many.each, entries),
-            _either_item([left, right], replace(scope, times=entries)),
+            _items([left, right], replace(scope, times=entries)),
         )
 
     def _called(self, node: Call, found: list[Value], scope: _Scope) -> Value:
@@ -308,35 +304,39 @@ def _capped(scope: _Scope, name: str, cap: Callable[[Bound], Bound]) -> _Scope:
     return replace(scope, names={**scope.names, name: replace(known, text=cap(known.text))})
 
 
-def _larger(left: Bound, right: Bound) -> Bound:
-    return Bound(max(left.each, right.each), max(left.total, right.total))
-
-
 def _either(values: list[Value], scope: _Scope) -> Value:
-    """Return a value that is as large as any of some; each evaluation may yield another."""
-    values = [value for value in values if value.many.each or value.text.each] or values
-    if not values:
-        return NOTHING
-    if all(value == values[0] for value in values):
-        return values[0]
+    """Return a value that is one of some, and at each evaluation maybe another."""
+    return values[0] if all(value == values[0] for value in values) else _both(values, scope)
+
+
+def _both(values: list[Value], scope: _Scope) -> Value:
+    """Return an item of a list that holds all of some: as large as the largest, and all in all."""
+    values = [value for value in values if value.many.each or value.text.each]
+    if len(values) < 2:
+        return values[0] if values else NOTHING
     many = Bound(max(v.many.each for v in values), sum(scope.entries(v) for v in values))
     text = Bound(max(v.text.each for v in values), sum(scope.characters(v) for v in values))
     fields = {
-        name: _either([value.at(name) for value in values], scope)
+        name: _both([value.at(name) for value in values], scope)
         for name in sorted({name for value in values for name in value.fields})
     }
-    item = _either_item(values, replace(scope, times=many.total))
-    return Value(text, many, item, _key(values), fields)
+    inside = replace(scope, times=many.total)
+    return Value(text, many, _items(values, inside), _key(values, inside), fields)
 
 
-def _either_item(values: list[Value], scope: _Scope) -> Value | None:
-    known = [value.entry() for value in values if value.item is not None]
-    return _either(known, scope) if len(known) == len(values) else None
+def _items(values: list[Value], scope: _Scope) -> Value:
+    """Return an item of lists that are joined."""
+    if all(value.item is None for value in values):
+        return ANYTHING.again(sum(value.walks for value in values))
+    return _both([value.entry() for value in values if value.many.each], scope)
 
 
-def _key(values: list[Value]) -> Value | None:
-    keys = [value.key.again(value.walks) for value in values if value.key is not None]
-    return max(keys, key=lambda key: key.text.each * key.walks, default=None)
+def _key(values: list[Value], scope: _Scope) -> Value | None:
+    """Return a key of maps that are joined; None where none of them is known as one."""
+    if all(value.key is None for value in values):
+        return None
+    keys = [v.entry() if v.key is None else v.key.again(v.walks) for v in values]
+    return _both(keys, scope)
 
 
 def _present(node: Node) -> Node:
