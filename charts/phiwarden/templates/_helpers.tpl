@@ -51,6 +51,9 @@ app.kubernetes.io/component: admission
 {{- define "phiwarden.admissionEnvironment" -}}
 - {name: PHIWARDEN_USERNAME, value: {{ include "phiwarden.username" . | quote }}}
 - {name: PHIWARDEN_EXEMPT_GROUPS, value: {{ join "," .Values.guard.exemptGroups | quote }}}
+{{- if .Values.ownRules.rules }}
+- {name: PHIWARDEN_RULES, value: /etc/phiwarden/rules}
+{{- end }}
 {{- if .Values.feedback.certManager.enabled }}
 - {name: PHIWARDEN_FEEDBACK_CERTIFICATES, value: /certificate}
 {{- else }}

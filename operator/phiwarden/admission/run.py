@@ -21,7 +21,8 @@ from phiwarden.admission.server import SPOKEN_OF, Server, failed, under_review
 from phiwarden.admission.settings import Settings
 from phiwarden.admission.zones import Zones
 from phiwarden.cluster.client import Api
-from phiwarden.rulebook.evaluate import standard_judge
+from phiwarden.rulebook.evaluate import Judge, judge_with
+from phiwarden.rulebook.own import read, rules_of
 
 Clock = Callable[[], dt.datetime]
 
@@ -36,6 +37,7 @@ class Feedback:
     """Everything that runs while the webhook does."""
 
     settings: Settings
+    judge: Judge
     clock: Clock = utc_now
     _api: Api | None = None
     _zones: Zones | None = None
@@ -46,7 +48,7 @@ class Feedback:
         """Begin to follow the zones and to keep the certificate, which is returned."""
         api = self._api = await Api.connect()
         zones = self._zones = Zones(api)
-        self._reviewer = Reviewer(zones, standard_judge(), self._trusted, self.clock)
+        self._reviewer = Reviewer(zones, self.judge, self._trusted, self.clock)
         own = self.settings.certificates
         keeper = FolderKeeper(own) if isinstance(own, Path) else OwnKeeper(api, own, self.clock)
         # What is here by now stays. Looking through it again and again would delay reviews.
@@ -98,11 +100,15 @@ def run(settings: Settings, *, address: str, port: int, clock: Clock = utc_now) 
         address: to listen at.
         port: to listen at.
         clock: asked for the time.
+
+    Raises:
+        RulebookError: the platform team's own rules cannot be read, or do not compile.
     """
+    own_rules = () if settings.rules is None else rules_of(read(settings.rules))
     # kopf logs every refusal as an error of the handler, with the whole message.
     logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
     registry = kopf.OperatorRegistry()
-    _register(registry, Feedback(settings, clock), address, port)
+    _register(registry, Feedback(settings, judge_with(own_rules), clock), address, port)
     kopf.run(registry=registry, standalone=True, clusterwide=True)
 
 

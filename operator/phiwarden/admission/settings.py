@@ -42,11 +42,13 @@ class Settings:
         operator: the user name under which the API server knows the controller.
         exempt_groups: groups that may change a boundary by hand (guard.exemptGroups).
         certificates: what to make, or the folder in which tls.crt and tls.key are kept by others.
+        rules: folder of the platform team's own rules; None where there are none.
     """
 
     operator: str
     exempt_groups: frozenset[str]
     certificates: OwnCertificates | Path
+    rules: Path | None = None
 
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
@@ -61,8 +63,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """
     operator = _required(environment, "PHIWARDEN_USERNAME")
     groups = frozenset(_listed(environment.get("PHIWARDEN_EXEMPT_GROUPS", "")))
+    rules = Path(found) if (found := environment.get("PHIWARDEN_RULES")) else None
     if folder := environment.get(f"{_PREFIX}CERTIFICATES"):
-        return Settings(operator, groups, Path(folder))
+        return Settings(operator, groups, Path(folder), rules)
     namespace, _, secret = _required(environment, f"{_PREFIX}SECRET").partition("/")
     if not namespace or not secret:
         raise SettingsError(f"{_PREFIX}SECRET must be <namespace>/<name>")
@@ -73,7 +76,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         hosts=_listed(_required(environment, f"{_PREFIX}HOSTS")),
         lifetime=_duration(environment, f"{_PREFIX}CERTIFICATE_LIFETIME"),
     )
-    return Settings(operator, groups, own)
+    return Settings(operator, groups, own, rules)
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

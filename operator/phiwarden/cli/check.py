@@ -80,6 +80,7 @@ def check(
     kubeconfig: Annotated[
         str | None, typer.Option("--kubeconfig", metavar="FILE", help="For --live.")
     ] = None,
+    rules: RulesFolder = None,
     output: Annotated[
         Format, typer.Option("-o", "--output", help="For people, programs, or CI servers.")
     ] = Format.TABLE,
@@ -103,9 +104,9 @@ def check(
     if live is not None and (workload or namespace or zone):
         raise typer.BadParameter("--live takes the boundary from its namespace: no -w, -n, --zone")
     if live is not None:
-        report = _live(live, kubeconfig)
+        report = _live(live, judge_of(rules), kubeconfig)
     else:
-        report = _files(manifests or [], workload or [], namespace, zone)
+        report = _files(manifests or [], workload or [], judge_of(rules), namespace, zone)
     code = report.exit_code(strict=strict)
     if output_file is not None:
         _write(output_file, _text(report, output, code, strict=strict, terminal=False))
@@ -120,26 +121,27 @@ def today() -> date:
 
 
 def _files(
-    asked: list[str], workloads: list[Path], namespace: str | None, zone: str | None
+    asked: list[str],
+    workloads: list[Path],
+    judge: Judge,
+    namespace: str | None,
+    zone: str | None,
 ) -> Report:
     # Here, so that `kubectl phi --help` need not wait for the rulebook.
     from phiwarden.cli.declarations import NoSuchZone  # noqa: PLC0415
     from phiwarden.cli.files import check_files  # noqa: PLC0415
-    from phiwarden.rulebook.evaluate import standard_judge  # noqa: PLC0415
 
-    judge = standard_judge()
     try:
         return check_files(asked, workloads, judge, today=today(), namespace=namespace, zone=zone)
     except NoSuchZone as error:
         raise _stopped(str(error)) from error
 
 
-def _live(namespace: str, kubeconfig: str | None) -> Report:
+def _live(namespace: str, judge: Judge, kubeconfig: str | None) -> Report:
     from phiwarden.cli.live import NotReadable, live  # noqa: PLC0415
-    from phiwarden.rulebook.evaluate import standard_judge  # noqa: PLC0415
 
     try:
-        return live(namespace, standard_judge(), kubeconfig=kubeconfig)
+        return live(namespace, judge, kubeconfig=kubeconfig)
     except NotReadable as error:
         raise _stopped(str(error)) from error
 

@@ -11,10 +11,11 @@ from phiwarden.admission import settings as admission_settings
 from phiwarden.controller import run as controller
 from phiwarden.controller import settings as controller_settings
 from phiwarden.evidence import logs
+from phiwarden.rulebook.model import RulebookError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 for success, 2 for a wrong setting."""
+    """Run a command and return its exit code: 0 for success, 2 for a wrong setting or rule."""
     parser = argparse.ArgumentParser(prog="phiwarden", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True)
@@ -37,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.run(chosen)
     except (controller_settings.SettingsError, admission_settings.SettingsError) as error:
         print(f"phiwarden: {error}", file=sys.stderr)
+        return 2
+    except RulebookError as error:
+        print(f"phiwarden: PHIWARDEN_RULES: {error}", file=sys.stderr)
         return 2
     return 0
 
