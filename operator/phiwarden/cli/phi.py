@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from phiwarden.cli import rules
+
 app = typer.Typer(
     name="kubectl phi",
     help="Ask phiwarden before the cluster answers.",
@@ -11,6 +13,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(rules.app, name="rules")
 
 
 def main() -> None:

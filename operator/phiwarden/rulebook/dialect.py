@@ -78,3 +78,18 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "substring": stdlib.substring,
 }
 """Functions of a context beyond the library's own."""
+
+_BUILT_IN: Final = {
+    "size": True,
+    "contains": True,
+    "startsWith": True,
+    "endsWith": True,
+    "matches": True,
+    "string": False,
+    "int": False,
+}
+
+_ALONE: Final = ("isIP", "cidr")
+
+PORTABLE: Final = _BUILT_IN | {name: name not in _ALONE for name in FUNCTIONS if name != _MATCHES}
+"""Functions that a rule may call, and whether they are called on something, as `x.size()` is."""

@@ -326,6 +326,18 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         operations=["CREATE", "UPDATE"],
         subresources=_NAMESPACE_SUBRESOURCES,
     )
+    return _labelled(manifests)
+
+
+def render_own(rules: Sequence[Rule]) -> list[Manifest]:
+    """Return the policies and bindings of rules that a platform team adds, beside phiwarden's."""
+    manifests: list[Manifest] = []
+    for subject in SUBJECTS:
+        manifests += _subject_policy(rules, subject, f"phiwarden-own-{subject.name}")
+    return _labelled(manifests)
+
+
+def _labelled(manifests: list[Manifest]) -> list[Manifest]:
     for manifest in manifests:
         manifest["metadata"]["labels"] = {names.PART_OF: names.FIELD_MANAGER}
     return manifests
