@@ -30,7 +30,9 @@ from phiwarden.controller.state import State
 from phiwarden.controller.teardown import Teardown
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.chart import installed
-from phiwarden.rulebook.evaluate import standard_judge
+from phiwarden.rulebook.evaluate import Judge, judge_with
+from phiwarden.rulebook.model import Rule
+from phiwarden.rulebook.own import read, rules_of
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +65,8 @@ class Controller:
     """Everything that runs while the controller does."""
 
     settings: Settings
+    judge: Judge
+    own_rules: tuple[Rule, ...]
     clock: Clock = utc_now
     state: State = field(default_factory=State)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -82,7 +86,9 @@ class Controller:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
         queues = self._queues(api)
-        enforcement = Enforcement(installed(self.settings.username, self.settings.exempt_groups))
+        enforcement = Enforcement(
+            installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
+        )
         self._look_again = queues.workloads.add
         observer = Observer(self.state, queues, enforcement)
         boundary, running = observer.reflectors(api)
@@ -132,7 +138,6 @@ class Controller:
 
     def _queues(self, api: Api) -> Queues:
         recorder = Recorder(api, self.clock)
-        judge = standard_judge()
 
         # The queues and those who work on them know each other.
         async def reconcile(name: str) -> None:
@@ -142,8 +147,8 @@ class Controller:
             await auditor.audit(key)
 
         queues = Queues(WorkQueue("reconcile", reconcile), WorkQueue("audit", audit))
-        remedy = Remedy(api, self.state, queues, judge, recorder, self.clock)
-        auditor = Auditor(api, self.state, queues, judge, remedy)
+        remedy = Remedy(api, self.state, queues, self.judge, recorder, self.clock)
+        auditor = Auditor(api, self.state, queues, self.judge, remedy)
         reconciler = Reconciler(
             api,
             self.state,
@@ -184,9 +189,13 @@ def run(settings: Settings, *, liveness: str | None = None, clock: Clock = utc_n
         settings: what the chart says.
         liveness: URL to answer liveness probes at, such as http://0.0.0.0:8080/healthz.
         clock: asked for the time.
+
+    Raises:
+        RulebookError: the platform team's own rules cannot be read, or do not compile.
     """
+    own_rules = () if settings.rules is None else rules_of(read(settings.rules))
     registry = kopf.OperatorRegistry()
-    _register(registry, Controller(settings, clock))
+    _register(registry, Controller(settings, judge_with(own_rules), own_rules, clock))
     kopf.run(
         registry=registry,
         standalone=True,

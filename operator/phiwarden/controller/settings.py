@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class SettingsError(ValueError):
@@ -19,11 +20,13 @@ class Settings:
         username: the user name under which the API server knows this controller.
         exempt_groups: groups that may change a boundary by hand (guard.exemptGroups).
         gateway_namespaces: namespaces of ingress controllers and gateways.
+        rules: folder of the platform team's own rules; None where there are none.
     """
 
     username: str
     exempt_groups: tuple[str, ...]
     gateway_namespaces: tuple[str, ...]
+    rules: Path | None = None
 
     @property
     def namespace(self) -> str:
@@ -43,10 +46,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             "PHIWARDEN_USERNAME must be the controller's user name,"
             f" system:serviceaccount:<namespace>:<name>, and is {username!r}"
         )
+    rules = environment.get("PHIWARDEN_RULES", "")
     return Settings(
         username=username,
         exempt_groups=_listed(environment.get("PHIWARDEN_EXEMPT_GROUPS", "")),
         gateway_namespaces=_listed(environment.get("PHIWARDEN_GATEWAY_NAMESPACES", "")),
+        rules=Path(rules) if rules else None,
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import yaml
 
 from phiwarden.rulebook import vocabulary
-from phiwarden.rulebook.model import rulebook
-from phiwarden.rulebook.render import render
+from phiwarden.rulebook.model import Rule, rulebook
+from phiwarden.rulebook.render import render, render_own
 
 PATH: Final = "charts/phiwarden/templates/admission-policies.yaml"
 
@@ -33,12 +33,15 @@ def chart_text() -> str:
     ).replace(vocabulary.EXEMPT_GROUPS, "{{ toJson .Values.guard.exemptGroups }}")
 
 
-def installed(username: str, exempt_groups: Sequence[str]) -> list[dict[str, Any]]:
+def installed(
+    username: str, exempt_groups: Sequence[str], own_rules: Sequence[Rule] = ()
+) -> list[dict[str, Any]]:
     """Return the policies and bindings as the chart installs them.
 
     Args:
         username: the operator's user name.
         exempt_groups: the chart's value guard.exemptGroups.
+        own_rules: rules of the platform team.
     """
     groups = "[" + ",".join(f'"{group}"' for group in exempt_groups) + "]"
 
@@ -54,4 +57,4 @@ def installed(username: str, exempt_groups: Sequence[str]) -> list[dict[str, Any
                 return {key: filled(value) for key, value in node.items()}
         return node
 
-    return [filled(manifest) for manifest in render(rulebook())]
+    return [filled(manifest) for manifest in (*render(rulebook()), *render_own(own_rules))]

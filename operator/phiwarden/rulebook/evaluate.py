@@ -92,6 +92,15 @@ def standard_judge() -> Judge:
     return Judge(rulebook())
 
 
+def judge_with(own_rules: tuple[Rule, ...]) -> Judge:
+    """Return the judge of phiwarden's rulebook and of rules that a platform team added.
+
+    Raises:
+        RulebookError: a predicate does not compile; names the rule.
+    """
+    return Judge((*rulebook(), *own_rules)) if own_rules else standard_judge()
+
+
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     clean: Mapping[Each, cel.Program]
