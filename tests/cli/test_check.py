@@ -430,3 +430,34 @@ def test_a_report_goes_to_a_file_and_a_table_to_the_terminal(tmp_path: Path) -> 
     lost = tmp_path / "missing" / "report.sarif"
     ran = phi("check", "-", "-w", PORTAL, "--output-file", lost, stdin=POLICY.encode())
     assert (ran.code, "cannot be written" in ran.err) == (2, True)
+
+
+# Rules of a platform team.
+
+OWN = EXAMPLES.parent / "own-rules"
+
+
+def test_own_rules_are_held_beside_the_others() -> None:
+    text = SERVICE.replace("type: NodePort", "type: ClusterIP")
+    ran = check("-", "-n", "portal-clinical", "--rules", OWN, stdin=text.encode())
+    assert {rule.split("-")[0] for rule, _ in ran.failures} == {"ACME"}
+    sarif = phi(
+        *("check", "-", "-n", "portal-clinical", "-w", PORTAL, "--rules", OWN, "-o", "sarif"),
+        stdin=text.encode(),
+    )
+    (run,) = sarif.json["runs"]
+    assert {rule["id"].split("-")[0] for rule in run["tool"]["driver"]["rules"]} == {"ACME"}
+
+
+def test_own_rules_that_are_wrong_end_the_check(tmp_path: Path) -> None:
+    write(tmp_path, "mine.yaml", "family: mine\nabout: x\nrules: [{id: PHI-X-1}]\n")
+    ran = check(EXAMPLES / "apps" / "web.yaml", "--rules", tmp_path)
+    assert ran.code == 2
+    assert "mine.yaml" in ran.err
+
+
+def test_own_rules_are_explained() -> None:
+    listed = phi("explain", "--rules", OWN).out
+    ids = [line.split()[0] for line in listed.splitlines() if line.startswith("ACME-")]
+    assert len(ids) == 3
+    assert phi("explain", ids[0], "--rules", OWN).out.startswith(ids[0])

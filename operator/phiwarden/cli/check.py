@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.rulebooks import RulesFolder, judge_of, rules_in
 
 if TYPE_CHECKING:
     from phiwarden.cli.report import Report
+    from phiwarden.rulebook.evaluate import Judge
 
 
 class Format(StrEnum):
@@ -103,10 +106,12 @@ def check(
         raise typer.BadParameter("give -n or --zone, and not both")
     if live is not None and (workload or namespace or zone):
         raise typer.BadParameter("--live takes the boundary from its namespace: no -w, -n, --zone")
+    own = rules_in(rules)
     if live is not None:
-        report = _live(live, judge_of(rules), kubeconfig)
+        report = _live(live, judge_of(own), kubeconfig)
     else:
-        report = _files(manifests or [], workload or [], judge_of(rules), namespace, zone)
+        report = _files(manifests or [], workload or [], judge_of(own), namespace, zone)
+    report = replace(report, own_rules=own)
     code = report.exit_code(strict=strict)
     if output_file is not None:
         _write(output_file, _text(report, output, code, strict=strict, terminal=False))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.rulebooks import RulesFolder, rules_in
 
 if TYPE_CHECKING:
     from phiwarden.rulebook.pages import Page
@@ -42,6 +43,7 @@ def explain(
         str | None,
         typer.Argument(metavar="RULE", help="Identifier of a rule.", show_default=False),
     ] = None,
+    rules: RulesFolder = None,
     output: Annotated[
         Format, typer.Option("-o", "--output", help="For people or programs.")
     ] = Format.TABLE,
@@ -50,7 +52,7 @@ def explain(
     # Here, so that `kubectl phi --help` need not wait for the rulebook.
     from phiwarden.rulebook.pages import pages  # noqa: PLC0415
 
-    found = pages()
+    found = pages(rules_in(rules))
     if rule is not None:
         found = (_page(rule, found),)
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.rulebooks import RulesFolder, judge_of, rules_in
 
 if TYPE_CHECKING:
     from phiwarden.preview.model import Cluster, Declared, Outlook
@@ -56,6 +57,7 @@ def plan(
     context: Annotated[
         str | None, typer.Option("--context", help="Context of the kubeconfig; else the current.")
     ] = None,
+    rules: RulesFolder = None,
     output: Annotated[
         Format, typer.Option("-o", "--output", help="For people, or for programs.")
     ] = Format.TABLE,
@@ -65,8 +67,8 @@ def plan(
     from phiwarden.cli.declared import NotAccepted, check_changes, read_declarations  # noqa: PLC0415
     from phiwarden.cluster.client import ClusterError, Unreachable  # noqa: PLC0415
     from phiwarden.preview.outlook import outlooks  # noqa: PLC0415
-    from phiwarden.rulebook.evaluate import standard_judge  # noqa: PLC0415
 
+    judge = judge_of(rules_in(rules))
     now = datetime.now(UTC)
     try:
         declared = read_declarations(files, now)
@@ -76,7 +78,7 @@ def plan(
         raise _stopped(f"the API server cannot be reached: {error.__cause__}") from error
     except (NotAccepted, ClusterError) as error:
         raise _stopped(str(error)) from error
-    found = outlooks(declared, cluster, standard_judge(), now.date())
+    found = outlooks(declared, cluster, judge, now.date())
     code = exit_code(found, cluster)
     sys.stdout.write(_text(found, cluster, output, code))
     raise typer.Exit(code)

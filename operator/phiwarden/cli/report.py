@@ -9,7 +9,7 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cli.manifests.objects import Level
 from phiwarden.cli.manifests.places import Place
 from phiwarden.rulebook.failures import Failure
-from phiwarden.rulebook.model import Severity
+from phiwarden.rulebook.model import Rule, Severity
 
 CLEAN: Final = 0
 DENIED: Final = 1
@@ -93,12 +93,14 @@ class Report:
         problems: in the same order.
         elsewhere: namespaces that no declaration names, with the number of objects for each.
         unread: objects of kinds that no rule reads.
+        own_rules: rules beside phiwarden's that they were judged by.
     """
 
     judged: tuple[Judged, ...]
     problems: tuple[Problem, ...]
     elsewhere: tuple[tuple[str, int], ...] = ()
     unread: int = 0
+    own_rules: tuple[Rule, ...] = ()
 
     def exit_code(self, *, strict: bool) -> int:
         """Return 2 for an incomplete check, 1 for a denied object, else 0.

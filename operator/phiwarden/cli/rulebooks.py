@@ -37,9 +37,8 @@ def rules_in(folder: Path | None) -> tuple[Rule, ...]:
         raise typer.Exit(2) from error
 
 
-def judge_of(folder: Path | None) -> Judge:
-    """Return the judge of phiwarden's rules and those of a folder."""
-    own = rules_in(folder)
+def judge_of(own: tuple[Rule, ...]) -> Judge:
+    """Return the judge of phiwarden's rules and of others beside them."""
     from phiwarden.rulebook.evaluate import judge_with  # noqa: PLC0415
 
     return judge_with(own)

@@ -86,9 +86,14 @@ class Page:
 
 
 @cache
-def pages() -> tuple[Page, ...]:
-    """Return a page for every rule, ordered by identifier."""
-    found = [_page(rule) for rule in rulebook()] + [_declared(rule) for rule in declared.rules()]
+def pages(own_rules: tuple[Rule, ...] = ()) -> tuple[Page, ...]:
+    """Return a page for every rule, ordered by identifier.
+
+    Args:
+        own_rules: rules of a platform team, beside phiwarden's.
+    """
+    judged = (*rulebook(), *own_rules)
+    found = [_page(rule) for rule in judged] + [_declared(rule) for rule in declared.rules()]
     return tuple(sorted(found, key=lambda page: page.id))
 
 

@@ -42,7 +42,9 @@ def sarif(report: Report, exit_code: int) -> str:
     if len(results) > MAX_RESULTS:
         text = f"{len(results) - MAX_RESULTS} more results are left out of this file"
         notices.append({"level": "warning", "message": {"text": text}})
-    rules = [page for page in pages() if page.id in {f.failure.rule for _, f in results}]
+    rules = [
+        page for page in pages(report.own_rules) if page.id in {f.failure.rule for _, f in results}
+    ]
     order = {page.id: index for index, page in enumerate(rules)}
     run = {
         "tool": {
