@@ -585,3 +585,20 @@ def test_a_kind_that_comes_later_is_explained_too(
         )
     finally:
         assert root.delete(f"{definitions}/{GATEWAY['metadata']['name']}").ok
+
+
+def test_rules_of_the_platform_team_are_explained_too(site: Site, zone: str) -> None:
+    """Beside the webhook of the other tests, asked past the API server."""
+    (port,) = free_ports(1, feedback.ADDRESS)
+    folder = str(ROOT / "examples" / "own-rules")
+    with feedback.running(site, port=port, PHIWARDEN_RULES=folder) as webhook:
+        service = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "web"},
+            "spec": {"selector": {"app": "web"}, "ports": [{"port": 8443}]},
+        }
+        told = webhook.review(**feedback.request(service, "services", namespace=zone))
+        assert not told["allowed"]
+        assert "ACME-OPS-001  " in told["status"]["message"]
+        assert "kubectl phi explain ACME-OPS-001" in told["status"]["message"]

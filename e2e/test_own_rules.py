@@ -16,8 +16,7 @@ import cel
 import pytest
 import yaml
 
-from e2e import workloads, zones
-from e2e.answers import failures_in, fixes_in
+from e2e import verdicts, workloads, zones
 from e2e.product import CHART, NAMESPACE, RELEASE, ROOT, Product, install, running
 from e2e.rest import Answer, Rest, connect
 from e2e.waiting import until
@@ -130,8 +129,8 @@ def test_the_api_server_and_python_agree_on_the_examples(
         denied = [f for f in judge.failures(obj, zone) if f.severity is Severity.DENY]
         lines = [f"{f.rule} {f.place}: {f.problem} (found {f.found})" for f in denied]
         if lines:
-            assert failures_in(answer) == lines, answer.message
-            assert fixes_in(answer) == {f.rule: f.fix for f in denied}
+            assert verdicts.lines(answer) == lines, answer.message
+            assert verdicts.fixes(answer) == {f.rule: f.fix for f in denied}
             assert "broken: " + ", ".join(sorted({f.rule for f in denied})) in answer.message
         else:
             assert own_rules_in(answer) == set(), answer.message

@@ -85,16 +85,22 @@ class Page:
         )
 
 
-@cache
 def pages(own_rules: tuple[Rule, ...] = ()) -> tuple[Page, ...]:
     """Return a page for every rule, ordered by identifier.
 
     Args:
         own_rules: rules of a platform team, beside phiwarden's.
     """
-    judged = (*rulebook(), *own_rules)
-    found = [_page(rule) for rule in judged] + [_declared(rule) for rule in declared.rules()]
+    found = [*_standard(), *(_page(rule) for rule in own_rules)]
     return tuple(sorted(found, key=lambda page: page.id))
+
+
+@cache
+def _standard() -> tuple[Page, ...]:
+    return (
+        *(_page(rule) for rule in rulebook()),
+        *(_declared(rule) for rule in declared.rules()),
+    )
 
 
 def _page(rule: Rule) -> Page:
