@@ -72,6 +72,10 @@ class ObjectViolation(ApiModel):
             json_schema_extra=_bounded(64),
         ),
     ]
+    severity: Annotated[
+        Literal["deny", "warn"],
+        Field(description="deny: its next change is refused. warn: its author is warned, no more."),
+    ] = "deny"
     message: Annotated[str, Field(description="First failure, without values of secrets.")]
 
 
@@ -94,11 +98,16 @@ class ZoneStatus(ApiModel):
         Field(description="Why, where the state is not Enforced."),
     ] = None
     workloads: Annotated[int, Field(description="Workload objects that run in the zone.")] = 0
-    violation_count: Annotated[int, Field(description="Of these, how many break a rule.")] = 0
+    violation_count: Annotated[
+        int, Field(description="Of these, how many break a rule that denies.")
+    ] = 0
+    warning_count: Annotated[
+        int, Field(description="Of these, how many break rules that only warn.")
+    ] = 0
     violations: Annotated[
         tuple[ObjectViolation, ...],
         Field(
-            description="The worst of them; violationCount counts all.",
+            description="The worst of both kinds; the counts are of all.",
             json_schema_extra=_bounded(64),
         ),
     ] = ()
@@ -172,7 +181,7 @@ class WorkloadStatus(ApiModel):
     ] = ()
     violations: Annotated[
         int,
-        Field(description="Objects that break a rule, over all zones."),
+        Field(description="Objects that break a rule that denies, over all zones."),
     ] = 0
     quarantined: Annotated[
         int,

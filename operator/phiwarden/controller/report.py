@@ -152,14 +152,22 @@ def _zone(
         ((name, kind, verdict) for (kind, name), verdict in verdicts.items() if verdict.rules),
         key=_worst_first,
     )
+    denied = sum(verdict.denied for _, _, verdict in broken)
     quarantined = _quarantined(state, namespace)
     common: dict[str, Any] = {
         "name": zone.name,
         "namespace": namespace,
         "workloads": len(verdicts),
-        "violation_count": len(broken),
+        "violation_count": denied,
+        "warning_count": len(broken) - denied,
         "violations": tuple(
-            ObjectViolation(kind=kind, name=name, rules=verdict.rules, message=verdict.message)
+            ObjectViolation(
+                kind=kind,
+                name=name,
+                rules=verdict.rules,
+                severity="deny" if verdict.denied else "warn",
+                message=verdict.message,
+            )
             for name, kind, verdict in broken[:MAX_LISTED]
         ),
         "quarantined": tuple(quarantined[:MAX_LISTED]),
@@ -310,16 +318,19 @@ def _compliant(zones: Iterable[ZoneStatus], violations: int) -> _Said:
         )
     if not violations:
         running = sum(zone.workloads for zone in zones)
+        warned = sum(zone.warning_count for zone in zones)
+        more = f"; {warned} of them break rules that only warn" if warned else ""
         return _Said(
             ConditionType.COMPLIANT,
             good=True,
             reason="NoViolations",
-            message=f"{running} workload objects keep the rules",
+            message=f"{running} workload objects keep the rules that deny{more}",
         )
     worst = [
         f"{zone.namespace}/{entry.kind}/{entry.name} ({', '.join(entry.rules[:_SHOWN])})"
         for zone in zones
         for entry in zone.violations
+        if entry.severity == "deny"
     ]
     return _Said(
         ConditionType.COMPLIANT,
