@@ -22,7 +22,8 @@ from e2e.waiting import until
 from phiwarden.api import names
 from phiwarden.cluster.resources import collection
 from phiwarden.rulebook import examples, shapes
-from phiwarden.rulebook.model import Example
+from phiwarden.rulebook.model import Example, rulebook
+from phiwarden.rulebook.subjects import OTHERS, Subject, subject_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "phiwarden"
@@ -116,10 +117,20 @@ def _one_offence_for_each_policy() -> Iterator[tuple[shapes.Kind, dict[str, Any]
     offence = examples.pod_template(Example(container={"image": "nginx"}))
     for shape in shapes.POD_SHAPES:
         yield shape.kinds[0], examples.manifest(shape.kinds[0], offence)
-    metadata = {"name": "probe"}
-    service = {"type": "NodePort", "ports": [{"port": 80}]}
-    yield shapes.SERVICE, {"metadata": metadata, "spec": service}
-    yield shapes.NETWORK_POLICY, {"metadata": metadata, "spec": {"podSelector": {}}}
+    for subject in OTHERS:
+        if subject.name != "scale":  # of an object that must be there
+            offence = next(_offences(subject))
+            kind = next(k for k in subject.kinds if k.kind == offence["kind"])
+            yield kind, {**offence, "metadata": {**offence.get("metadata", {}), "name": "probe"}}
+
+
+def _offences(subject: Subject) -> Iterator[dict[str, Any]]:
+    """Yield objects that a subject's policy refuses in the zone of the examples."""
+    for rule in rulebook():
+        for example in rule.examples.failing:
+            obj = example.object
+            if obj is not None and not example.zone and subject_of(obj) is subject:
+                yield obj
 
 
 def _refused(answer: Answer) -> bool:

@@ -358,7 +358,8 @@ def test_pods_that_direct_care_keeps_are_not_refused(
         pods = collection(POD, namespace)
         assert engineer.create(collection(DEPLOYMENT, namespace), bad()).ok
         pod, *_ = until(lambda: root.get(pods).body["items"], "the Deployment has its pods")
-        enforce(root, namespace, boundary, held=("Deployment/app",))
+        (maker,) = pod["metadata"]["ownerReferences"]
+        enforce(root, namespace, boundary, held=(f"ReplicaSet/{maker['name']}",))
         until(lambda: explained(ask(engineer, namespace, bad())), "the zone enforces")
         name = pod["metadata"]["name"]
         assert root.request("DELETE", f"{pods}/{name}", {"gracePeriodSeconds": 0}).ok
@@ -532,3 +533,55 @@ def test_a_wrong_setting_is_said_in_one_line() -> None:
     )
     assert done.returncode == 2
     assert done.stderr == "phiwarden: PHIWARDEN_USERNAME must be set, as the chart does\n"
+
+
+GATEWAY = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {
+        "name": "httproutes.gateway.networking.k8s.io",
+        # The API server keeps this group to those who say that it was approved there.
+        "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+    },
+    "spec": {
+        "group": "gateway.networking.k8s.io",
+        "names": {"kind": "HTTPRoute", "plural": "httproutes", "singular": "httproute"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+def test_a_kind_that_comes_later_is_explained_too(
+    webhook: Webhook, engineer: Rest, root: Rest, zone: str
+) -> None:
+    """The Gateway API is often installed after phiwarden."""
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    answer = root.create(definitions, GATEWAY)
+    assert answer.ok, answer.message
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "portal"},
+        "spec": {"hostnames": ["portal.hospital.example"]},
+    }
+    path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{zone}/httproutes"
+    try:
+        until(
+            lambda: explained(engineer.create(path, route, dry_run=True)),
+            "routes are served, refused and explained",
+        )
+    finally:
+        assert root.delete(f"{definitions}/{GATEWAY['metadata']['name']}").ok

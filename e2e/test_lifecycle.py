@@ -243,7 +243,7 @@ def test_an_altered_or_missing_policy_is_told(shipped: Product, root: Rest) -> N
     name = unique("altered")
     binding = (
         "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-        "/phiwarden-templates-enforce"
+        "/phiwarden-workloads-enforce"
     )
     with running(shipped):
         assert workloads.apply(root, clinic(name)).ok
@@ -252,7 +252,7 @@ def test_an_altered_or_missing_policy_is_told(shipped: Product, root: Rest) -> N
         changed = {"spec": {"validationActions": ["Audit"]}}
         assert root.request("PATCH", binding, changed, content=MERGE).ok
         entry = wait(root, name, "BoundaryEnforced", "False", "PoliciesAltered")
-        assert "phiwarden-templates-enforce" in entry["message"]
+        assert "phiwarden-workloads-enforce" in entry["message"]
         restored = {"spec": body["spec"]}
         assert root.request("PATCH", binding, restored, content=MERGE).ok
         wait(root, name, "BoundaryEnforced")

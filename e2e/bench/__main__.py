@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from e2e import workloads
-from e2e.bench import bare
+from e2e.bench import admission, bare
 from e2e.bench.figures import Figure, spread, table
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import Options, acquire
@@ -31,14 +31,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--workloads", type=int, default=300, metavar="N")
     parser.add_argument("--rounds", type=int, default=30, metavar="N")
+    parser.add_argument("--beside", type=int, default=1000, metavar="N")
+    parser.add_argument("--only", choices=("boundary", "admission"))
     chosen = parser.parse_args()
-    with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS)) as cluster:
-        product = install(cluster)
-        figures = [
-            *one(product, chosen.rounds),
-            *many(product, chosen.workloads),
-            *rollback(product, chosen.rounds),
-        ]
+    figures: list[Figure] = []
+    if chosen.only != "admission":
+        with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS)) as cluster:
+            product = install(cluster)
+            figures += one(product, chosen.rounds)
+            figures += many(product, chosen.workloads)
+            figures += rollback(product, chosen.rounds)
+    if chosen.only != "boundary":
+        with acquire(Options(node_labels=NODE_LABELS)) as cluster:
+            figures += admission.figures(cluster, workloads=chosen.beside, rounds=12)
     print(table(figures))
     return 1 if any(figure.reached is False for figure in figures) else 0
 
@@ -148,7 +153,7 @@ def _one_rollback(rest: Rest, namespace: str, number: int) -> float:
 def _let_violations_in(rest: Rest, namespace: str) -> None:
     """Take the refusal away, so that a violation can be stored at all; the operator stays."""
     root = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-    assert rest.delete(f"{root}/phiwarden-templates-enforce").ok
+    assert rest.delete(f"{root}/phiwarden-workloads-enforce").ok
     worse = bad(deployment("probe"))
     until(lambda: rest.create(deployments(namespace), worse, dry_run=True).ok, "it is let in")
 

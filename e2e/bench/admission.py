@@ -12,16 +12,36 @@ import itertools
 import os
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e import feedback
+from e2e.bench.figures import Figure
 from e2e.controlplane import ControlPlane
 from e2e.controlplane.options import PLATFORM_ENGINEER
-from e2e.rest import Rest, connect
-from e2e.workloads import deployment, deployments
+from e2e.product import running
+from e2e.rest import JSON_PATCH, MERGE, Rest, connect
+from e2e.waiting import until
+from e2e.workloads import (
+    NAMESPACES,
+    apply,
+    bad,
+    clinic,
+    condition,
+    deployment,
+    deployments,
+    wait,
+    zone,
+)
+
+HANDWRITTEN = Path(__file__).parent / "handwritten.yaml"
+
+CONCURRENCY = (1, 16)
+"""Requests that are under way at a time."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +115,16 @@ class Clients:
         cpu = {name: spent[name] - before[name] for name in spent}
         return Block(case.name, tuple(itertools.chain.from_iterable(found)), cpu)
 
+    def wait_until_refused(self, case: Case) -> None:
+        """Wait until what breaks a rule is refused: the API server takes up policies in its time."""
+        path = deployments(case.namespace)
+        worse = bad(deployment("app"))
+        until(
+            lambda: self._rests[0].create(path, worse, dry_run=True).code in (403, 422),
+            f"{case.name} refuses",
+            within=60,
+        )
+
     def _send(self, rest: Rest, path: str, count: int) -> list[float]:
         seconds = []
         for _ in range(count):
@@ -145,3 +175,160 @@ def p50s(taken: Sequence[Sequence[Block]]) -> Mapping[str, tuple[float, float, f
     for block in itertools.chain.from_iterable(taken):
         found.setdefault(block.case, []).append(block.p50)
     return {c: (statistics.median(v), min(v), max(v)) for c, v in found.items()}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that takes part.
+
+    Attributes:
+        clients: who asks.
+        cases: what is asked about, in the order of the letters.
+        pids: the processes whose time and memory count.
+    """
+
+    clients: Clients
+    cases: tuple[Case, ...]
+    pids: Mapping[str, int]
+
+
+@contextmanager
+def scene(cluster: ControlPlane) -> Iterator[tuple[Scene, Rest]]:
+    """Have a namespace for each case, the operator and the webhook for the duration of a block."""
+    with feedback.installed(cluster) as site, running(site.product) as operator:
+        admin = connect(cluster.kubeconfig)
+        cluster.kubectl("apply", "-f", str(HANDWRITTEN))
+        admin.create(NAMESPACES, {"metadata": {"name": "none"}})
+        labels = {"bench": "handwritten"}
+        admin.create(NAMESPACES, {"metadata": {"name": "handwritten", "labels": labels}})
+        for name in ("policies", "webhook"):
+            assert apply(admin, one_zone(name)).ok
+            wait(admin, name)
+        told = {"metadata": {"labels": {"bench": "webhook"}}}
+        assert admin.request("PATCH", f"{NAMESPACES}/webhook-clinical", told, content=MERGE).ok
+        # The cases share an API server, so the webhook is asked about one zone alone.
+        path = "/webhooks/0/namespaceSelector/matchLabels"
+        narrowed = [{"op": "add", "path": path, "value": {"bench": "webhook"}}]
+        answer = admin.request("PATCH", feedback.CONFIGURED, narrowed, content=JSON_PATCH)
+        assert answer.ok, answer.message
+        with feedback.running(site) as webhook:
+            pids = {
+                "API server": cluster.pids["kube-apiserver"],
+                "operator": operator.child.process.pid,
+                "webhook": webhook.child.process.pid,
+            }
+            clients = Clients(cluster, pids, max(CONCURRENCY))
+            cases = (
+                Case("none", "none"),
+                Case("by hand", "handwritten"),
+                Case("policies", "policies-clinical"),
+                Case("webhook", "webhook-clinical"),
+            )
+            for case in cases[1:]:
+                clients.wait_until_refused(case)
+            yield Scene(clients, cases, pids), admin
+
+
+def one_zone(name: str) -> dict[str, Any]:
+    """Return a PHIWorkload with one zone of patient data."""
+    images = {"registries": ["registry.hospital.example/portal"]}
+    zones = [zone("clinical", data="phi", images=images)]
+    return clinic(name, zones=zones, flows=[], externals=[])
+
+
+def figures(cluster: ControlPlane, *, workloads: int, rounds: int) -> list[Figure]:
+    """Measure at one PHIWorkload for each case, and then beside many others."""
+    with scene(cluster) as (place, admin):
+        found = _at(place, "1 PHIWorkload", rounds)
+        names = [f"many-{number}" for number in range(workloads)]
+        for name in names:
+            assert apply(admin, one_zone(name)).ok
+        for name in names:
+            until(
+                lambda name=name: condition(admin, name, "Ready").get("status") == "True",
+                f"{name} stands",
+                within=300,
+                every=0.2,
+            )
+        found += _at(place, f"{workloads} PHIWorkloads", rounds)
+        found += [
+            Figure(f"resident memory there, {name}", f"{resident(pid) / 2**20:.0f} MiB")
+            for name, pid in place.pids.items()
+        ]
+    return found
+
+
+def _at(place: Scene, beside: str, rounds: int) -> list[Figure]:
+    found = []
+    for concurrency in CONCURRENCY:
+        requests = 40 * concurrency if concurrency == 1 else 10 * concurrency
+        taken = measure(
+            place.clients, place.cases, rounds=rounds, requests=requests, concurrency=concurrency
+        )
+        where = f"create a Deployment, {beside}, {concurrency} at a time"
+        found += _latencies(taken, where)
+        found += _processor_time(taken, where)
+    return found
+
+
+def _latencies(taken: Sequence[Sequence[Block]], where: str) -> list[Figure]:
+    p50 = p50s(taken)
+    goals = (("by hand", "none", None), ("policies", "by hand", 1.25), ("policies", "none", 2.0))
+    found = []
+    for case, floor, goal in goals:
+        middle, low, high = ratio(taken, case, floor)
+        found.append(
+            Figure(
+                f"{where}: {case} against {floor}",
+                _milliseconds(p50[case]),
+                _milliseconds(p50[floor]),
+                f"{middle:.2f} ({low:.2f} to {high:.2f})",
+                "" if goal is None else f"at most {goal}",
+                None if goal is None else middle <= goal,
+            )
+        )
+    added = statistics.median(
+        of["webhook"] - of["policies"]
+        for of in ({block.case: block.p50 for block in blocks} for blocks in taken)
+    )
+    return [
+        *found,
+        Figure(
+            f"{where}: webhook beside policies",
+            _milliseconds(p50["webhook"]),
+            _milliseconds(p50["policies"]),
+            f"+{added * 1000:.1f} ms",
+            "at most +3 ms",
+            added <= 0.003,
+        ),
+    ]
+
+
+def _processor_time(taken: Sequence[Sequence[Block]], where: str) -> list[Figure]:
+    """Return what each process spent on 1,000 requests, for each case."""
+    spent: dict[str, dict[str, float]] = {}
+    requests: dict[str, int] = {}
+    for block in itertools.chain.from_iterable(taken):
+        requests[block.case] = requests.get(block.case, 0) + len(block.seconds)
+        for process, seconds in block.cpu.items():
+            of = spent.setdefault(process, {})
+            of[block.case] = of.get(block.case, 0.0) + seconds
+    return [
+        Figure(
+            f"{where}: processor seconds for 1,000 requests, {process}",
+            ", ".join(f"{case} {of[case] / requests[case] * 1000:.2f}" for case in of),
+        )
+        for process, of in spent.items()
+        if max(of.values()) > 0.1
+    ]
+
+
+def _milliseconds(found: tuple[float, float, float]) -> str:
+    middle, low, high = (seconds * 1000 for seconds in found)
+    return f"{middle:.1f} ms ({low:.1f} to {high:.1f})"
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

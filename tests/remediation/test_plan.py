@@ -1,5 +1,6 @@
 """What becomes of a Deployment that breaks rules, by its history and clinical impact."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,13 @@ from hypothesis import strategies as st
 
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.model import Quarantine
-from phiwarden.remediation.history import author_of_template, revision_of, revisions
-from phiwarden.remediation.plan import Action, plan_for
+from phiwarden.remediation.history import Revision, author_of_template, revision_of, revisions
+from phiwarden.remediation.plan import Action, decide, needs_history, plan_for
+from phiwarden.rulebook.evaluate import standard_judge
+from phiwarden.rulebook.examples import ZONE, manifest, pod_template
+from phiwarden.rulebook.failures import Failure
+from phiwarden.rulebook.model import Example, Severity
+from phiwarden.rulebook.shapes import WORKLOADS
 
 UID = "11111111-1111-1111-1111-111111111111"
 
@@ -120,6 +126,57 @@ def test_what_somebody_is_working_on_is_left_alone(found: dict[str, Any]) -> Non
     history = revisions(UID, [replica_set(1, "good")])
     plan = plan_for(found, ClinicalImpact.ADMINISTRATIVE, history, complies)
     assert plan.action is Action.LEAVE
+
+
+def failure(*, mendable: bool, at_pods: bool) -> Failure:
+    return Failure(
+        "PHI-X-001", Severity.DENY, "spec", "spec", "wrong", "x", "mend it", mendable, at_pods
+    )
+
+
+MENDABLE = failure(mendable=True, at_pods=True)
+LOOSE = failure(mendable=False, at_pods=True)
+AT_THE_TEMPLATE = failure(mendable=False, at_pods=False)
+TAGGED = manifest(WORKLOADS.kinds[0], pod_template(Example(container={"image": "app:1.0"})))["spec"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "impact", "broken", "action", "held"),
+    [
+        ("Deployment", "direct-care", MENDABLE, Action.HOLD, True),
+        ("Deployment", "care-support", MENDABLE, Action.ISOLATE, False),
+        ("StatefulSet", "direct-care", MENDABLE, Action.HOLD, True),
+        ("StatefulSet", "care-support", MENDABLE, Action.LEAVE, False),
+        ("DaemonSet", "administrative", MENDABLE, Action.LEAVE, False),
+        ("Deployment", "direct-care", LOOSE, Action.LEAVE, True),
+        ("StatefulSet", "direct-care", LOOSE, Action.LEAVE, True),
+        ("Deployment", "direct-care", AT_THE_TEMPLATE, Action.LEAVE, False),
+        ("Deployment", "administrative", LOOSE, Action.LEAVE, False),
+    ],
+)
+def test_what_is_decided_without_a_compliant_revision(
+    kind: str, impact: str, broken: Failure, action: Action, held: bool
+) -> None:
+    body = {**deployment(**TAGGED), "kind": kind}
+    zone = replace(ZONE, impact=impact)
+    plan = decide(body, zone, [broken], (), standard_judge())
+    assert (plan.action, plan.held) == (action, held)
+    assert plan.harmless is not broken.mendable
+
+
+def test_a_revision_that_costs_reliability_alone_is_good_enough_to_go_back_to() -> None:
+    loose = pod_template(Example(container={"resources": {"requests": {"cpu": "1m"}}}))
+    history = (Revision(2, "api-2", TAGGED["template"]), Revision(1, "api-1", loose))
+    body = {**deployment(**TAGGED), "kind": "Deployment"}
+    plan = decide(body, ZONE, [MENDABLE], history, standard_judge())
+    assert plan.target is not None
+    assert plan.target.number == 1
+
+
+def test_a_history_is_asked_for_where_it_decides() -> None:
+    assert needs_history("Deployment", [LOOSE, MENDABLE])
+    assert not needs_history("Deployment", [LOOSE])
+    assert not needs_history("StatefulSet", [MENDABLE])
 
 
 def test_the_author_is_the_last_manager_of_the_template() -> None:

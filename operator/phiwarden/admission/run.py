@@ -17,12 +17,11 @@ from phiwarden.admission.answer import SILENCE, Answer, attempt_of
 from phiwarden.admission.envelope import Request
 from phiwarden.admission.keeping import FolderKeeper, Keeper, OwnKeeper
 from phiwarden.admission.review import Reviewer
-from phiwarden.admission.server import Server, failed, under_review
+from phiwarden.admission.server import SPOKEN_OF, Server, failed, under_review
 from phiwarden.admission.settings import Settings
 from phiwarden.admission.zones import Zones
 from phiwarden.cluster.client import Api
 from phiwarden.rulebook.evaluate import standard_judge
-from phiwarden.rulebook.feedback import KINDS
 
 Clock = Callable[[], dt.datetime]
 
@@ -132,6 +131,4 @@ def _register(registry: kopf.OperatorRegistry, feedback: Feedback, address: str,
             raise kopf.AdmissionError(answer.message, code=403)
 
     # In the mutating phase, which runs before the policies; nothing is ever changed.
-    for kind in KINDS:
-        where = (kind.group, kind.version, kind.plural)
-        kopf.on.mutate(*where, id="-".join(where), subresource="*", registry=registry)(review)
+    kopf.on.mutate(*SPOKEN_OF, id="review", subresource="*", registry=registry)(review)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from phiwarden.api import names
+from phiwarden.api.workload import DataClass
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,6 +36,16 @@ class Standing:
     owner: str | None
     terminating: bool
     held_phi: bool = False
+
+
+def standing(metadata: Mapping[str, Any]) -> Standing:
+    """Return who a namespace belongs to, from its metadata."""
+    labels = metadata.get("labels") or {}
+    return Standing(
+        owner=labels.get(names.WORKLOAD),
+        terminating="deletionTimestamp" in metadata,
+        held_phi=labels.get(names.DATA) == DataClass.PHI,
+    )
 
 
 @dataclass(frozen=True, slots=True)

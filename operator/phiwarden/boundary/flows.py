@@ -98,10 +98,11 @@ def _peer(end: Endpoint) -> Peer:
 
 
 def _in_words(flow: Flow, source: Peer, destination: Peer, reason: str) -> str:
-    ports = ", ".join(sorted({_port_in_words(port) for port in flow.ports}))
+    ports = ", ".join(sorted({port_in_words(port) for port in flow.ports}))
     return f"{source.name} to {destination.name}, {ports}, for {flow.purpose}: {reason}"
 
 
-def _port_in_words(port: Port) -> str:
-    last = f"-{port.end_port}" if port.end_port is not None else ""
+def port_in_words(port: Port) -> str:
+    """Return a port as people name it, such as "TCP 443" or "TCP 8000-8010"."""
+    last = f"-{port.end_port}" if port.end_port not in (None, port.port) else ""
     return f"{port.protocol} {port.port}{last}"

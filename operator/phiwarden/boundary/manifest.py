@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,3 +32,9 @@ def namespaced(place: Place, api_version: str, kind: str, name: str, **fields: A
     }
     body = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
     return Desired(api_version, kind, place.namespace, name, body)
+
+
+def is_ours(body: Mapping[str, Any]) -> bool:
+    """Return whether a live object in a zone is one of the boundary's own."""
+    labels = body["metadata"].get("labels") or {}
+    return labels.get(names.MANAGED_BY) == names.FIELD_MANAGER and names.WORKLOAD in labels

@@ -46,7 +46,8 @@ class Facts:
     gateway_namespaces: tuple[str, ...] = ()
     """Where ingress controllers and gateways run."""
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Zone to `Kind/name` of direct-care workloads whose violating template must still run."""
+    """Zone to `Kind/name` of what makes pods of direct care that must run though they break
+    rules."""
     relaxed: frozenset[str] = frozenset()
     """Zones where something is held that Pod Security admission may refuse."""
     unavailable: frozenset[str] = frozenset()

@@ -86,8 +86,9 @@ def _lines(page: Page, width: int) -> Iterator[str]:
     facts = [
         ("Fix", page.fix),
         ("Does", ", ".join(f"{impact}: {severity}" for impact, severity in page.severity.items())),
-        ("Scope", f"zones with data {', '.join(page.scope)}" if page.scope else ""),
+        ("Scope", f"zones of {', '.join(page.scope)}" if page.scope else ""),
         ("Reads", page.reads),
+        ("Running", page.running),
         (
             "Answers to",
             ", ".join(f"{framework} {control}" for framework, control in page.answers()),
@@ -118,6 +119,7 @@ def _fields(page: Page) -> dict[str, Any]:
         "severity": {str(impact): str(severity) for impact, severity in page.severity.items()},
         "scope": list(page.scope),
         "reads": page.reads,
+        "running": page.running,
         "controls": [f"{framework} {control}" for framework, control in page.answers()],
         "good": list(page.good),
         "bad": list(page.bad),

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from phiwarden.cli import check, explain
+from phiwarden.cli import check, explain, plan
 
 app = typer.Typer(
     name="kubectl phi",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.command("check", help=check.HELP)(check.check)
 app.command("explain", help=explain.HELP)(explain.explain)
+app.command("plan", help=plan.HELP)(plan.plan)
 
 
 def main() -> None:

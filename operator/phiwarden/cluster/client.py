@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Self
 
 import aiohttp
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -93,19 +94,24 @@ class Api:
         return cls._by(configuration)
 
     @classmethod
-    async def connect_as_user(cls, kubeconfig: str | None = None) -> Self:
+    async def connect_as_user(
+        cls, kubeconfig: str | None = None, context: str | None = None
+    ) -> Self:
         """Return a connection by a kubeconfig, as kubectl makes one.
 
         Args:
             kubeconfig: path of the file; KUBECONFIG, or the usual place, if None.
+            context: name of a context in it; the current one if None.
 
         Raises:
             NotConfigured: there is none, or it cannot be read.
         """
         configuration = Configuration()
         try:
-            await config.load_kube_config(kubeconfig, client_configuration=configuration)
-        except (config.ConfigException, OSError, ValueError) as error:
+            await config.load_kube_config(
+                kubeconfig, context, client_configuration=configuration, persist_config=False
+            )
+        except (config.ConfigException, OSError, TypeError, ValueError, yaml.YAMLError) as error:
             raise NotConfigured(f"no usable kubeconfig: {error}") from error
         return cls._by(configuration)
 

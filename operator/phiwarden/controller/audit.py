@@ -13,8 +13,9 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.controller.observe import AUDITED, verdicts_changed
 from phiwarden.controller.queues import AuditKey, Queues
-from phiwarden.controller.remedy import REMEDIED, Remedy
+from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
+from phiwarden.remediation.plan import REMEDIED
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
@@ -58,8 +59,13 @@ class Auditor:
                 await self.remedy.remedy(key, body, boundary, denied)
         if key not in self.queues.pending:
             self.remedy.forget(key)
-        elif self.queues.pending[key] is body:
+        elif self.queues.pending[key] is not body:
+            return  # newer, and queued again
+        elif self.state.boundaries.get(key.namespace) == boundary:
             del self.queues.pending[key]
+        else:
+            # What changed the boundary meanwhile saw that this object was on its way already.
+            self.queues.audit(key, body)
 
     def _may_act(self, namespace: str, boundary: ZoneBoundary) -> bool:
         """Whether what runs in a namespace may be put back by a boundary.
@@ -112,7 +118,7 @@ class Auditor:
                 if denied and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
                     plan = await self.remedy.plan(key, body, boundary, denied)
                     if plan.held:
-                        self.remedy.note(key, plan)
+                        await self.remedy.note(key, body, plan)
 
     def release_judged(self, namespace: str) -> None:
         """Put back what `judge_zone` found, now that the boundary stands."""

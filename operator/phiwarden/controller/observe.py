@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from phiwarden.api import names
-from phiwarden.api.workload import DataClass, WorkloadSpec
-from phiwarden.boundary.claims import Standing
+from phiwarden.api.workload import WorkloadSpec
+from phiwarden.boundary.claims import standing
 from phiwarden.boundary.labels import BoundaryUnreadable, ZoneBoundary, decode
+from phiwarden.boundary.manifest import is_ours
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.boundary.project import digest
 from phiwarden.cluster import resources
@@ -169,7 +170,7 @@ class Observer:
         known = self.state.quarantined.setdefault(namespace, {})
         for entry in boundary.held:
             kind, _, name = entry.partition("/")
-            known.setdefault((kind, name), Quarantined(Quarantine.CARE, held=True))
+            known.setdefault((kind, name), Quarantined(Quarantine.CARE, held=True, makers=(entry,)))
 
     def drop_gone_quarantine(self) -> None:
         """Forget what was in quarantine and is not there any more; call once all was listed."""
@@ -183,7 +184,7 @@ class Observer:
         namespace, name = key
         foreign = self.state.foreign_policies.setdefault(namespace, set())
         was_foreign = name in foreign
-        ours = body is not None and _ours(body)
+        ours = body is not None and is_ours(body)
         if body is not None and not ours:
             foreign.add(name)
         else:
@@ -295,26 +296,11 @@ def namespace_of(body: Mapping[str, Any]) -> SeenNamespace:
     )
 
 
-def standing(metadata: Mapping[str, Any]) -> Standing:
-    """Return who a namespace belongs to, from its metadata."""
-    labels = metadata.get("labels") or {}
-    return Standing(
-        owner=labels.get(names.WORKLOAD),
-        terminating="deletionTimestamp" in metadata,
-        held_phi=labels.get(names.DATA) == DataClass.PHI,
-    )
-
-
 def _boundary(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBoundary | None:
     try:
         return decode(labels, annotations)
     except BoundaryUnreadable:
         return None
-
-
-def _ours(body: Mapping[str, Any]) -> bool:
-    labels = body["metadata"].get("labels") or {}
-    return labels.get(names.MANAGED_BY) == names.FIELD_MANAGER and names.WORKLOAD in labels
 
 
 def _api_servers(body: Mapping[str, Any]) -> Iterator[ApiServer]:

@@ -19,17 +19,13 @@ from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Quarantined, State
 from phiwarden.evidence.decisions import Decision, record
-from phiwarden.remediation.history import author_of_template, revision_of, revisions
-from phiwarden.remediation.plan import Action, Plan, hold, plan_for, tolerate
+from phiwarden.remediation.history import Revision, author_of_template, revision_of, revisions
+from phiwarden.remediation.plan import Action, Plan, decide, needs_history
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
-from phiwarden.rulebook.model import Severity
 
 DEPLOYMENT: Final = resources.WORKLOADS["Deployment"]
 REPLICA_SET: Final = resources.WORKLOADS["ReplicaSet"]
-
-REMEDIED: Final = ("Deployment", "StatefulSet", "DaemonSet")
-"""Kinds that are put back or, in direct care, kept running though they break rules."""
 
 
 @dataclass
@@ -62,16 +58,17 @@ class Remedy:
         if plan.harmless and self._may_be_labelled(key):
             await self._label_pods(key, body, None)
         if plan.held:
-            self.note(key, plan)  # first: a step that fails must not cost a pod
+            await self.note(key, body, plan)  # first: a step that fails must not cost a pod
         try:
             acted = await self._carry_out(key, body, plan)
         except Refused:
             if boundary.impact == ClinicalImpact.DIRECT_CARE:
-                self.note(key, Plan(Action.LEAVE, "it cannot be put back", held=True))
+                unmended = Plan(Action.LEAVE, "it cannot be put back", held=True)
+                await self.note(key, body, unmended)
             raise
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (question, plan)
-        self.note(key, plan)
+        await self.note(key, body, plan)
         if acted or not (plan.harmless or self._told_before(key, boundary, plan)):
             await self._tell(key, body, boundary, failures, plan)
 
@@ -83,35 +80,43 @@ class Remedy:
         failures: Sequence[Failure],
     ) -> Plan:
         """Return the plan for an object that is denied, from its history as it is now."""
-        if not any(failure.mendable for failure in failures):
-            at_pods = any(failure.at_pods for failure in failures)
-            return tolerate(held=at_pods and boundary.impact == ClinicalImpact.DIRECT_CARE)
-        if key.kind != "Deployment":
-            if boundary.impact == ClinicalImpact.DIRECT_CARE:
-                return hold(f"a {key.kind} is not rolled back")
-            return Plan(Action.LEAVE, f"a {key.kind} is neither rolled back nor stopped")
-        history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
+        history: tuple[Revision, ...] = ()
+        if needs_history(key.kind, failures):
+            history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
+        return decide(body, boundary, failures, history, self.judge)
 
-        def complies(template: Mapping[str, Any]) -> bool:
-            probe = {"kind": "Deployment", "metadata": {}, "spec": {"template": template}}
-            found = self.judge.failures(probe, boundary)
-            return not any(f.severity is Severity.DENY and f.mendable for f in found)
-
-        return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
-
-    def note(self, key: AuditKey, plan: Plan) -> None:
+    async def note(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
         """Remember what is in quarantine or held; the boundary and the status follow from it."""
+        makers = await self._makers(key, body) if plan.held else ()
         known = self.state.quarantined.setdefault(key.namespace, {})
         before = known.get((key.kind, key.name))
         if plan.held or plan.action in (Action.ISOLATE, Action.SCALE_TO_ZERO):
             was = before.quarantine if before is not None and not plan.harmless else None
             known[key.kind, key.name] = Quarantined(
-                plan.quarantine or was, held=plan.held, harmless=plan.harmless
+                plan.quarantine or was, held=plan.held, harmless=plan.harmless, makers=makers
             )
         elif plan.action is Action.ROLL_BACK or plan.harmless:
             known.pop((key.kind, key.name), None)
         if before != known.get((key.kind, key.name)):
             self._touch(key.namespace)
+
+    async def _makers(self, key: AuditKey, body: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what makes an object's pods, by the name that owners have in pods.
+
+        Of a Deployment the ReplicaSets that it controls and that run, or would if it were scaled
+        up. A name that looks like one of them proves nothing.
+        """
+        if key.kind != "Deployment":
+            return (f"{key.kind}/{key.name}",)
+        replica_sets = await self._replica_sets(key, body)
+        running = {rs["metadata"]["name"] for rs in replica_sets if rs["spec"].get("replicas")}
+        return tuple(
+            sorted(
+                f"ReplicaSet/{revision.replica_set}"
+                for revision in revisions(body["metadata"]["uid"], replica_sets)
+                if revision.replica_set in running or _same(revision.template, body)
+            )
+        )
 
     def forget(self, key: AuditKey) -> None:
         """Drop what is known of an object that is gone."""
@@ -284,6 +289,11 @@ class Remedy:
     def _touch(self, namespace: str) -> None:
         for workload in self.state.claiming(namespace):
             self.queues.workloads.add(workload)
+
+
+def _same(template: Mapping[str, Any], deployment: Mapping[str, Any]) -> bool:
+    now = deployment["spec"]["template"]
+    return bool(template["spec"] == now["spec"])
 
 
 def _controller(obj: Mapping[str, Any]) -> str | None:

@@ -73,6 +73,8 @@ class Quarantined:
     held: bool
     harmless: bool = False
     """Held for rules that cost reliability and no boundary, and not in quarantine."""
+    makers: tuple[str, ...] = ()
+    """`Kind/name` of what makes its pods: a Deployment's ReplicaSets, else the object itself."""
 
 
 @dataclass
@@ -137,9 +139,9 @@ class State:
         return [Claimant(self.workloads[w].created, w) for w in self.claiming(namespace)]
 
     def held(self, namespace: str) -> tuple[str, ...]:
-        """Return `Kind/name` of what must be able to run though it breaks rules."""
-        found = self.quarantined.get(namespace, {})
-        return tuple(sorted(f"{k}/{n}" for (k, n), entry in found.items() if entry.held))
+        """Return `Kind/name` of what must be able to make pods though they break rules."""
+        found = self.quarantined.get(namespace, {}).values()
+        return tuple(sorted({maker for entry in found if entry.held for maker in entry.makers}))
 
     def relaxed(self, namespace: str) -> bool:
         """Return whether something must run that Pod Security admission may refuse."""

@@ -10,11 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from phiwarden.api.workload import ClinicalImpact
+from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import Quarantine
 from phiwarden.remediation.history import Revision
+from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.failures import Failure
+from phiwarden.rulebook.model import Severity
+
+REMEDIED: Final = ("Deployment", "StatefulSet", "DaemonSet")
+"""Kinds that are put back or, in direct care, kept running though they break rules."""
 
 
 class Action(StrEnum):
@@ -47,6 +54,48 @@ class Plan:
     quarantine: Quarantine | None = None
     held: bool = False
     harmless: bool = False
+
+
+def needs_history(kind: str, failures: Sequence[Failure]) -> bool:
+    """Return whether `decide` asks for the revisions of an object of that kind."""
+    return kind == "Deployment" and _mendable(failures)
+
+
+def decide(
+    body: Mapping[str, Any],
+    boundary: ZoneBoundary,
+    failures: Sequence[Failure],
+    history: Sequence[Revision],
+    judge: Judge,
+) -> Plan:
+    """Return what becomes of an object that runs in a zone that enforces, and is denied there.
+
+    Args:
+        body: as the API server has it, with its kind: one of REMEDIED.
+        boundary: of the zone.
+        failures: the rules that deny it.
+        history: revisions of a Deployment, newest first; see `needs_history`.
+        judge: the rulebook, which says what revision keeps the rules.
+    """
+    kind = body["kind"]
+    if not _mendable(failures):
+        at_pods = any(failure.at_pods for failure in failures)
+        return tolerate(held=at_pods and boundary.impact == ClinicalImpact.DIRECT_CARE)
+    if kind != "Deployment":
+        if boundary.impact == ClinicalImpact.DIRECT_CARE:
+            return hold(f"a {kind} is not rolled back")
+        return Plan(Action.LEAVE, f"a {kind} is neither rolled back nor stopped")
+
+    def complies(template: Mapping[str, Any]) -> bool:
+        probe = {"kind": kind, "metadata": {}, "spec": {"template": template}}
+        found = judge.failures(probe, boundary)
+        return not _mendable([f for f in found if f.severity is Severity.DENY])
+
+    return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
+
+
+def _mendable(failures: Sequence[Failure]) -> bool:
+    return any(failure.mendable for failure in failures)
 
 
 def tolerate(*, held: bool) -> Plan:

@@ -8,7 +8,7 @@ from the CRD; the same models and the same CEL are asked here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_interface, ip_network
@@ -67,6 +67,17 @@ def declaration(manifest: Mapping[str, Any]) -> Declaration | tuple[FieldError, 
     spec = WorkloadSpec.model_validate(read["spec"])
     found = tuple(_contradictions(_schema(), _defaulted(_schema(), read), ""))
     return Declaration(read["metadata"]["name"], spec, found)
+
+
+def refused_changes(name: str, old: WorkloadSpec, new: WorkloadSpec) -> tuple[FieldError, ...]:
+    """Return why the API server would refuse to change a stored declaration to another."""
+    before, after = _manifest(name, old), _manifest(name, new)
+    return tuple(_changes(_schema(), before, after, ""))
+
+
+def _manifest(name: str, spec: WorkloadSpec) -> dict[str, Any]:
+    stored = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"metadata": {"name": name}, "spec": stored}
 
 
 def _form(manifest: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -143,19 +154,49 @@ def _defaulted(schema: Schema, value: Any) -> Any:
 
 def _contradictions(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
     """Yield what the CRD's rules refuse; those over single values were judged with their form."""
-    # What changed cannot be told from a file.
-    rules = [rule for rule in schema.get(RULES, ()) if "oldSelf" not in rule["rule"]]
-    if rules and isinstance(value, Mapping):
-        context = cel.Context({"self": _escaped(value)}, _FUNCTIONS)
-        for rule in rules:
-            if _program(rule["rule"]).execute(context) is not True:
-                told = rule.get("messageExpression")
-                message = _program(told).execute(context) if told else rule["message"]
-                where = f"{path}{rule.get('fieldPath', '')}".removeprefix(".")
-                yield FieldError(where, message, _broken_rule(message))
+    if isinstance(value, Mapping):
+        rules = (rule for rule in schema.get(RULES, ()) if not _judges_change(rule))
+        yield from _refused(rules, {"self": value}, path)
     for step, child, below in _children(schema, value):
         if below is not None:
             yield from _contradictions(below, child, f"{path}{step}")
+
+
+def _changes(schema: Schema, old: Any, value: Any, path: str) -> Iterator[FieldError]:
+    """Yield what the CRD's rules refuse of a change."""
+    rules = (rule for rule in schema.get(RULES, ()) if _judges_change(rule))
+    yield from _refused(rules, {"self": value, "oldSelf": old}, path)
+    for step, child, below in _children(schema, value):
+        before = _counterpart(schema, old, step, child)
+        if below is not None and before is not None:
+            yield from _changes(below, before, child, f"{path}{step}")
+
+
+def _judges_change(rule: Mapping[str, str]) -> bool:
+    return "oldSelf" in rule["rule"]
+
+
+def _counterpart(schema: Schema, old: Any, step: str, child: Any) -> Any:
+    """Return what a part of a value was before, as the API server matches them; None if new."""
+    if isinstance(old, Mapping):
+        return old.get(step.removeprefix("."))
+    keys = schema.get("x-kubernetes-list-map-keys", ())
+    same = (item for item in old if keys and all(item.get(key) == child.get(key) for key in keys))
+    return next(same, None)
+
+
+def _refused(
+    rules: Iterable[Mapping[str, str]], variables: Mapping[str, Any], path: str
+) -> Iterator[FieldError]:
+    """Yield what rules refuse of a value."""
+    context: cel.Context | None = None
+    for rule in rules:
+        context = context or cel.Context(_escaped(variables), _FUNCTIONS)
+        if _program(rule["rule"]).execute(context) is not True:
+            told = rule.get("messageExpression")
+            message = _program(told).execute(context) if told else rule["message"]
+            where = f"{path}{rule.get('fieldPath', '')}".removeprefix(".")
+            yield FieldError(where, message, _broken_rule(message))
 
 
 def _broken_rule(message: str) -> str | None:

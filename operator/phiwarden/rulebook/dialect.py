@@ -50,6 +50,10 @@ def _matches(text: str, pattern: str) -> bool:
     return _pattern(pattern).search(text) is not None
 
 
+def _lower_ascii(text: str) -> str:
+    return text.lower() if text.isascii() else str(stdlib.lower_ascii(text))
+
+
 def _is_ip(text: str) -> bool:
     """Tell as Kubernetes does: no zone, and no IPv4 address in IPv6 clothes."""
     try:
@@ -73,7 +77,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "containsIP": _contains_ip,
     "indexOf": stdlib.index_of,
     "join": stdlib.join,
-    "lowerAscii": stdlib.lower_ascii,
+    "lowerAscii": _lower_ascii,
     "split": stdlib.split,
     "substring": stdlib.substring,
 }

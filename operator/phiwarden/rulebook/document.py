@@ -55,8 +55,10 @@ def _facts(page: Page) -> Iterator[str]:
     acts = ", ".join(f"{impact}: {_ACTS[page.severity[impact]]}" for impact in ClinicalImpact)
     yield f"| Does | {acts} |"
     if page.scope:
-        yield f"| Scope | zones with data {', '.join(page.scope)} |"
+        yield f"| Scope | zones of {', '.join(page.scope)} |"
     yield f"| Reads | {_cell(page.reads)} |"
+    if page.running:
+        yield f"| What runs and breaks it | {_cell(page.running)} |"
     controls = ", ".join(f"{framework} {control}" for framework, control in page.answers())
     yield f"| Answers to | {_cell(controls)} |"
 

@@ -18,8 +18,8 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook.changes import changed_parts
 from phiwarden.rulebook.dialect import FUNCTIONS, program
 from phiwarden.rulebook.failures import Failure, shown
-from phiwarden.rulebook.items import Item, Lists, items, taken_out
-from phiwarden.rulebook.model import Check, Each, Reads, Rule, Severity, rulebook
+from phiwarden.rulebook.items import WHERE, Item, Lists, items, taken_out
+from phiwarden.rulebook.model import Check, Reads, Rule, Severity, rulebook
 from phiwarden.rulebook.questions import questions
 from phiwarden.rulebook.reading import settled
 from phiwarden.rulebook.shapes import Shape, template_of
@@ -68,8 +68,7 @@ class Judge:
             return ()
         obj = settled(obj)
         parts = changed_parts(subject, obj, None if old is None else settled(old))
-        asked = [(part, self._compiled[part]) for part in parts if self._compiled[part].checks]
-        if not asked:
+        if not any(self._compiled[part] for part in parts):
             return ()
         variables = _variables(subject, obj, zone, trusted=trusted)
         lists = taken_out(variables)
@@ -79,9 +78,8 @@ class Judge:
         )
         found = [
             failure
-            for part, compiled in asked
-            if not _is_clean(compiled, context, lists)
-            for failure in _failures(compiled, context, lists, part.base, zone)
+            for part in parts
+            for failure in _failures(self._compiled[part], context, lists, part.base, zone)
         ]
         return tuple(sorted(found, key=lambda failure: failure.rule))
 
@@ -93,35 +91,47 @@ def standard_judge() -> Judge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
-    clean: Mapping[Each, cel.Program]
-    checks: tuple[_CompiledCheck, ...]
+class _Check:
+    """A check with its programs; `order` is its place among all checks of a part."""
 
-
-@dataclass(frozen=True, slots=True)
-class _CompiledCheck:
+    order: int
     rule: Rule
     check: Check
     offends: cel.Program
     found: cel.Program
 
 
-def _compile(rules: tuple[Rule, ...], part: Part) -> _Compiled:
-    checks = tuple(
-        _CompiledCheck(rule, check, program(check.offends, rule.id), program(check.found, rule.id))
-        for rule in rules
-        for check in rule.checks
-        if rule.reads_of(check) in part.reads
-    )
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """All checks that are asked about what stands at one place, and one question for all of them."""
+
+    where: str
+    clean: cel.Program
+    checks: tuple[_Check, ...]
+
+
+def _compile(rules: tuple[Rule, ...], part: Part) -> tuple[_Group, ...]:
+    checks = [
+        _Check(order, rule, check, program(check.offends, rule.id), program(check.found, rule.id))
+        for order, (rule, check) in enumerate(
+            (rule, check)
+            for rule in rules
+            for check in rule.checks
+            if rule.reads_of(check) in part.reads
+        )
+    ]
     asked = questions(rules, part, JUDGED)
-    clean = {each: [f"!{q.offends}" for q in asked if q.check.each is each] for each in Each}
-    return _Compiled(
-        {
-            each: program(" && ".join(terms), "the rulebook")
-            for each, terms in clean.items()
-            if terms
-        },
-        checks,
+    places = dict.fromkeys(where for check in checks for where in WHERE[check.check.each])
+    return tuple(
+        _Group(
+            where,
+            program(
+                " && ".join(f"!{q.offends}" for q in asked if where in WHERE[q.check.each]),
+                "the rulebook",
+            ),
+            tuple(check for check in checks if where in WHERE[check.check.each]),
+        )
+        for where in places
     )
 
 
@@ -180,16 +190,6 @@ def _map(found: Any) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _is_clean(compiled: _Compiled, context: cel.Context, lists: Lists) -> bool:
-    """Return whether no check finds an offender; one boolean for each item that is asked about."""
-    for each, clean in compiled.clean.items():
-        for item in items(each, "", lists):
-            _show(context, item)
-            if _asked(clean, context, failing=False) is not True:
-                return False
-    return True
-
-
 def _show(context: cel.Context, item: Item) -> None:
     for name, value in item.names.items():
         context.add_variable(name, value)
@@ -204,24 +204,40 @@ def _asked(program: cel.Program, context: cel.Context, *, failing: Any) -> Any:
 
 
 def _failures(
-    compiled: _Compiled, context: cel.Context, lists: Lists, base: str, zone: ZoneBoundary
+    groups: tuple[_Group, ...], context: cel.Context, lists: Lists, base: str, zone: ZoneBoundary
 ) -> list[Failure]:
-    kind = ClinicalImpact(zone.impact), DataClass(zone.data), Environment(zone.environment)
-    failures = []
-    for asked in compiled.checks:
-        severity = asked.rule.severity_in(*kind)
-        if severity not in JUDGED:
-            continue
-        for item in items(asked.check.each, base, lists):
+    """Return what is broken, in the order of the rules, their checks, and the places."""
+    found: list[tuple[int, Failure]] = []
+    for group in groups:
+        for item in items(group.where, base, lists):
             _show(context, item)
-            if _asked(asked.offends, context, failing=True):
-                _show(context, item.cut())
-                found = _asked(asked.found, context, failing=None)
-                failures.append(_failure(asked, severity, item, found))
-    return failures
+            if _asked(group.clean, context, failing=False) is not True:
+                found += _broken(group, item, context, zone)
+    return [failure for _, failure in sorted(found, key=lambda entry: entry[0])]
 
 
-def _failure(asked: _CompiledCheck, severity: Severity, item: Item, found: object) -> Failure:
+def _broken(
+    group: _Group, item: Item, context: cel.Context, zone: ZoneBoundary
+) -> list[tuple[int, Failure]]:
+    """Return the failures of one item, each with the order of its check."""
+    kind = ClinicalImpact(zone.impact), DataClass(zone.data), Environment(zone.environment)
+    broken = [
+        (check, severity)
+        for check in group.checks
+        if (severity := check.rule.severity_in(*kind)) in JUDGED
+        and _asked(check.offends, context, failing=True)
+    ]
+    _show(context, item.cut())
+    return [
+        (
+            check.order,
+            _failure(check, severity, item, _asked(check.found, context, failing=None)),
+        )
+        for check, severity in broken
+    ]
+
+
+def _failure(asked: _Check, severity: Severity, item: Item, found: object) -> Failure:
     rule, check = asked.rule, asked.check
     return Failure(
         rule=rule.id,

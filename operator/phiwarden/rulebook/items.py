@@ -14,6 +14,15 @@ from phiwarden.rulebook.shapes import CONTAINER_LISTS
 Lists = Mapping[str, list[Any]]
 """Everything that is asked about item by item, by the name of its list."""
 
+WHERE: Final[Mapping[Each, tuple[str, ...]]] = {
+    Each.OBJECT: ("object",),
+    Each.VOLUME: ("volumes",),
+    Each.ANNOTATION: ("annotations",),
+    Each.ENTRY: ("entries",),
+    **LISTS,
+}
+"""Where that stands which a check is asked about."""
+
 _OF_A_POD: Final = (*CONTAINER_LISTS, "volumes")
 
 _READ: Final = 128
@@ -53,26 +62,25 @@ def taken_out(variables: dict[str, Any]) -> Lists:
     return lists
 
 
-def items(each: Each, base: str, lists: Lists) -> Iterator[Item]:
-    """Yield everything that a check is asked about.
+def items(where: str, base: str, lists: Lists) -> Iterator[Item]:
+    """Yield everything that stands at one place.
 
     Args:
-        each: what the check is asked about.
+        where: the place, one of those in `WHERE`.
         base: path of what holds it, such as "spec.template.spec"; "" for the object.
         lists: the object's lists.
     """
-    match each:
-        case Each.OBJECT:
+    match where:
+        case "object":
             yield Item(base, base, {})
-        case Each.ANNOTATION:
+        case "annotations":
             yield from _mapped("annotations", "annotation", f"{beside(base)}metadata.", lists)
-        case Each.ENTRY:
+        case "entries":
             yield from _mapped("entries", "entry", "", lists)
-        case Each.VOLUME:
+        case "volumes":
             yield from _indexed("volume", "volumes", base, lists)
-        case _:
-            for name in LISTS[each]:
-                yield from _indexed("container", name, base, lists)
+        case name:
+            yield from _indexed("container", name, base, lists)
 
 
 def _mapped(name: str, item: str, base: str, lists: Lists) -> Iterator[Item]:

@@ -12,7 +12,7 @@ import yaml
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.rulebook import declared
 from phiwarden.rulebook.declaration import KIND
-from phiwarden.rulebook.model import Controls, Example, Reads, Rule, Severity, rulebook
+from phiwarden.rulebook.model import Controls, Example, Reads, Rule, Running, Severity, rulebook
 from phiwarden.rulebook.shapes import POD_SHAPES
 
 SHOWN: Final = 2
@@ -59,6 +59,7 @@ class Page:
         severity: what it does, for each clinical impact.
         scope: data classes and environments of the zones where it holds; empty for all.
         reads: what it looks at.
+        running: what becomes of something that runs already and breaks it; "" where nothing runs.
         good: parts of manifests that keep it, as YAML.
         bad: parts of manifests that break it, as YAML.
     """
@@ -71,6 +72,7 @@ class Page:
     severity: Mapping[ClinicalImpact, Severity]
     scope: tuple[str, ...]
     reads: str
+    running: str
     good: tuple[str, ...]
     bad: tuple[str, ...]
 
@@ -101,9 +103,16 @@ def _page(rule: Rule) -> Page:
         rule.severity,
         (*(rule.data or ()), *(rule.environments or ())),
         "; ".join(dict.fromkeys(_READS[what] for what in reads)),
+        _running(rule),
         tuple(snippet(example) for example in rule.examples.passing[:SHOWN]),
         tuple(snippet(example) for example in rule.examples.failing[:SHOWN]),
     )
+
+
+def _running(rule: Rule) -> str:
+    if any(rule.mends(check) for check in rule.checks):
+        return "put back where the rule denies, as clinical impact allows"
+    return "listed, and never touched" if rule.running is Running.REPORT else ""
 
 
 def _declared(rule: declared.DeclaredRule) -> Page:
@@ -116,6 +125,7 @@ def _declared(rule: declared.DeclaredRule) -> Page:
         rule.severity,
         (),
         KIND,
+        "",
         tuple(_yaml({"spec": example}) for example in rule.examples.passing[:SHOWN]),
         tuple(_yaml({"spec": example}) for example in rule.examples.failing[:SHOWN]),
     )

@@ -14,6 +14,8 @@ _INT64: Final = (1 << 63) - 1
 
 def settled(node: Any, depth: int = _DEPTH) -> Any:
     """Return an object as the API server reads it: a null field is an absent one."""
+    if isinstance(node, str) and node.isascii():
+        return node  # most of what there is
     match node:
         case None | bool() | float():
             return node
@@ -21,12 +23,15 @@ def settled(node: Any, depth: int = _DEPTH) -> Any:
             return min(max(node, -_INT64), _INT64)
         case str():
             # YAML can spell half a surrogate pair, which is no text.
-            return node if node.isascii() else node.encode(errors="replace").decode()
-        case Mapping():
+            return node.encode(errors="replace").decode()
+        case dict() | Mapping():
             if depth == 0:
                 return None
-            read = ((str(key), settled(value, depth - 1)) for key, value in node.items())
-            return {key: value for key, value in read if value is not None}
+            return {
+                str(key): read
+                for key, value in node.items()
+                if (read := settled(value, depth - 1)) is not None
+            }
         case list() | tuple():
             return [] if depth == 0 else [settled(value, depth - 1) for value in node]
     return str(node)

@@ -130,10 +130,7 @@ _HELD: Final = Variable(
     f" && request.userInfo.username in {_quoted(_POD_MAKERS)}"
     " && has(object.metadata.ownerReferences)"
     " && object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller"
-    " && (owner.kind == 'ReplicaSet' && owner.name.contains('-')"
-    " ? 'Deployment/' + owner.name.substring(0, owner.name.lastIndexOf('-'))"
-    " : owner.kind + '/' + owner.name)"
-    f" in {_listed(names.HELD)})",
+    f" && owner.kind + '/' + owner.name in {_listed(names.HELD)})",
 )
 
 

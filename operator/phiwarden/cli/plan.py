@@ -1,0 +1,121 @@
+"""`kubectl phi plan`: what a declaration would do to what runs, before it is applied."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from phiwarden.cli.formats.printable import printable
+
+if TYPE_CHECKING:
+    from phiwarden.preview.model import Cluster, Declared, Outlook
+
+
+class Format(StrEnum):
+    """How a plan is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+HELP: Final = (
+    "Tell what would become of what runs now if a declaration were applied.\n\n"
+    "Which objects would be refused at their next change, warned about, rolled back, set apart or"
+    " stopped; which flows would open or close. The cluster is read with your own rights, and"
+    " nothing is written to it.\n\n"
+    "\b\n"
+    "  kubectl phi plan -f workload.yaml\n\n"
+    "Exit codes: 0, nothing would be refused or put back; 1, something would be; 2, not all can be"
+    " told: the file is wrong, or something may not be read. 2 wins over 1."
+)
+
+
+def plan(
+    files: Annotated[
+        list[str],
+        typer.Option(
+            "-f",
+            "--filename",
+            metavar="FILE|FOLDER|-",
+            help="PHIWorkload declarations; may be given again. - for a pipe.",
+            show_default=False,
+        ),
+    ],
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or the usual place."),
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option("--context", help="Context of the kubeconfig; else the current.")
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("-o", "--output", help="For people, or for programs.")
+    ] = Format.TABLE,
+) -> None:
+    """Tell what a declaration would do; `HELP` says the rest."""
+    # Here, so that `kubectl phi --help` need not wait for the rulebook.
+    from phiwarden.cli.declared import NotAccepted, check_changes, read_declarations  # noqa: PLC0415
+    from phiwarden.cluster.client import ClusterError, Unreachable  # noqa: PLC0415
+    from phiwarden.preview.outlook import outlooks  # noqa: PLC0415
+    from phiwarden.rulebook.evaluate import standard_judge  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    try:
+        declared = read_declarations(files, now)
+        cluster = asyncio.run(_survey(declared, kubeconfig, context))
+        check_changes(declared, cluster)
+    except Unreachable as error:
+        raise _stopped(f"the API server cannot be reached: {error.__cause__}") from error
+    except (NotAccepted, ClusterError) as error:
+        raise _stopped(str(error)) from error
+    found = outlooks(declared, cluster, standard_judge(), now.date())
+    code = exit_code(found, cluster)
+    sys.stdout.write(_text(found, cluster, output, code))
+    raise typer.Exit(code)
+
+
+def _stopped(message: str) -> typer.Exit:
+    """Say why there is no plan, and return the exception that ends the command."""
+    for line in message.splitlines():
+        typer.echo(f"kubectl phi plan: {printable(line, 2000)}", err=True)
+    return typer.Exit(2)
+
+
+def exit_code(found: Sequence[Outlook], cluster: Cluster) -> int:
+    """Return 2 where not all could be told, 1 where something is refused or put back, else 0."""
+    if cluster.gaps:
+        return 2
+    return 1 if any(outlook.hard for outlook in found) else 0
+
+
+async def _survey(
+    declared: Sequence[Declared], kubeconfig: str | None, context: str | None
+) -> Cluster:
+    from phiwarden.cli.survey import survey  # noqa: PLC0415
+    from phiwarden.cluster.client import Api  # noqa: PLC0415
+
+    api = await Api.connect_as_user(kubeconfig, context)
+    try:
+        return await survey(api, declared)
+    finally:
+        await api.close()
+
+
+def _text(found: Sequence[Outlook], cluster: Cluster, output: Format, code: int) -> str:
+    if output is Format.JSON:
+        from phiwarden.cli.formats.plan_json import plan_json  # noqa: PLC0415
+
+        return plan_json(found, cluster, code)
+    from phiwarden.cli.formats.plan_table import plan_table  # noqa: PLC0415
+
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    width = min(shutil.get_terminal_size((100, 24)).columns, 140)
+    return plan_table(found, cluster, width=width, color=color)

@@ -1,0 +1,151 @@
+"""What a declaration will meet: read with the caller's own rights, and never written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from phiwarden.api.workload import WorkloadSpec
+from phiwarden.cluster import resources
+from phiwarden.cluster.client import Api, Refused
+from phiwarden.preview.model import Cluster, Declared, Gap, Object
+from phiwarden.preview.outlook import claimed, namespaces_to_read
+from phiwarden.rulebook.shapes import NAMESPACE, Kind
+from phiwarden.rulebook.subjects import SUBJECTS
+
+_AT_ONCE: Final = 16
+"""Requests under way; an API server has more to do than to answer this."""
+
+_NEVER_JUDGED: Final = ("status",)
+_BOOKKEEPING: Final = ("managedFields",)
+
+
+_NEVER_READ: Final = ("Secret",)
+"""Kinds whose values must not enter this process, whatever a rule would say of them."""
+
+
+def _kinds() -> tuple[tuple[Kind, ...], ...]:
+    """Return every kind to list that rules read, in all its versions."""
+    by_name: dict[tuple[str, str], list[Kind]] = {}
+    for subject in SUBJECTS:
+        for kind in subject.kinds:
+            subresource = "/" in kind.plural
+            if not subresource and kind.kind not in _NEVER_READ:
+                by_name.setdefault((kind.group, kind.kind), []).append(kind)
+    return tuple(tuple(versions) for versions in by_name.values())
+
+
+KINDS: Final = _kinds()
+
+
+async def survey(api: Api, declared: Sequence[Declared]) -> Cluster:
+    """Return what a plan for declarations must know of the cluster.
+
+    What the caller may not read is a gap, and no error.
+
+    Raises:
+        ClusterError: the API server does not answer.
+    """
+    reader = _Reader(api, asyncio.Semaphore(_AT_ONCE))
+    cluster = await reader.workloads()
+    cluster = await reader.with_namespaces(cluster, sorted(claimed(declared, cluster)))
+    return await reader.with_objects(cluster, namespaces_to_read(declared, cluster))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    api: Api
+    slots: asyncio.Semaphore
+
+    async def workloads(self) -> Cluster:
+        """Return the PHIWorkloads that stand; one that cannot be understood is a gap."""
+        kind = resources.PHIWORKLOAD
+        try:
+            bodies = await self.api.list(resources.collection(kind))
+        except Refused as refused:
+            if refused.code == 404:
+                return Cluster({}, {}, {}, unknown=(kind.kind,))
+            return Cluster({}, {}, {}, (_gap(kind.kind, "", refused),))
+        found, gaps = {}, []
+        for body in bodies:
+            metadata = body["metadata"]
+            name = str(metadata["name"])
+            try:
+                spec = WorkloadSpec.model_validate(body.get("spec") or {})
+            except ValidationError:
+                gaps.append(Gap(f"{kind.kind} {name}", "", "its spec is not understood"))
+            else:
+                found[name] = Declared(name, spec, str(metadata.get("creationTimestamp", "")))
+        return Cluster(found, {}, {}, tuple(gaps))
+
+    async def with_namespaces(self, cluster: Cluster, names: Iterable[str]) -> Cluster:
+        """Return the cluster with the Namespaces of those names, as far as they are there."""
+        answers = await asyncio.gather(*(self._namespace(name) for name in names))
+        found = {a["metadata"]["name"]: a for a in answers if isinstance(a, dict)}
+        gaps = tuple(answer for answer in answers if isinstance(answer, Gap))
+        return replace(cluster, namespaces=found, gaps=(*cluster.gaps, *gaps))
+
+    async def _namespace(self, name: str) -> dict[str, Any] | Gap | None:
+        async with self.slots:
+            try:
+                return await self.api.get(NAMESPACE, None, name)
+            except Refused as refused:
+                return _gap(NAMESPACE.kind, name, refused)
+
+    async def with_objects(self, cluster: Cluster, names: Sequence[str]) -> Cluster:
+        """Return the cluster with all that rules read in those namespaces."""
+        asked = [(name, versions) for name in names for versions in KINDS]
+        answers = await asyncio.gather(*(self._objects(*each) for each in asked))
+        objects: dict[str, list[Object]] = {name: [] for name in names}
+        gaps, unknown = list(cluster.gaps), set(cluster.unknown)
+        for (name, versions), answer in zip(asked, answers, strict=True):
+            match answer:
+                case None:
+                    unknown.add(versions[0].kind)
+                case Gap():
+                    gaps.append(answer)
+                case _:
+                    objects[name] += answer
+        return replace(
+            cluster,
+            objects={name: tuple(found) for name, found in objects.items()},
+            gaps=tuple(gaps),
+            unknown=tuple(sorted(unknown)),
+        )
+
+    async def _objects(self, namespace: str, versions: Sequence[Kind]) -> list[Object] | Gap | None:
+        """Return the objects of a kind, in the first version that the cluster knows."""
+        async with self.slots:
+            for kind in versions:
+                try:
+                    return [
+                        _slim(body, kind)
+                        async for page, _ in self.api.pages(resources.collection(kind, namespace))
+                        for body in page
+                    ]
+                except Refused as refused:
+                    if refused.code != 404:
+                        return _gap(kind.kind, namespace, refused)
+        return None
+
+
+def _slim(body: dict[str, Any], kind: Kind) -> Object:
+    """Return an item of a list with its kind, and without what no rule reads."""
+    metadata = {key: v for key, v in body["metadata"].items() if key not in _BOOKKEEPING}
+    rest = {key: value for key, value in body.items() if key not in _NEVER_JUDGED}
+    return {**rest, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
+
+
+def _gap(what: str, where: str, refused: Refused) -> Gap:
+    """Return what the caller may not read; any other refusal is no answer to go by.
+
+    Raises:
+        Refused: it was not forbidden.
+    """
+    if refused.code != 403:
+        raise refused
+    return Gap(what, where, "not permitted")
