@@ -66,5 +66,5 @@ CHANGING: Final = tuple(
     title
     for title, boundary in BOUNDARIES.items()
     if (boundary.data, boundary.environment) == ("phi", "production")
-)[1::2]
+)[::2]
 """Those in which objects stand that are updated."""

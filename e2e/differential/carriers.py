@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from hypothesis import strategies as st
 
 from e2e.differential import pods
-from e2e.differential.near import Body, Edges, Form, Values, options, subset
+from e2e.differential.near import LABELLED, Body, Edges, Form, Values, options, subset
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.shapes import CRONJOBS, PODS, TEMPLATES, WORKLOADS, Kind, Shape
 
@@ -19,7 +20,7 @@ _ROLLING: Final = st.one_of(
     subset(("maxUnavailable", _AMOUNTS), ("maxSurge", st.sampled_from([0, 1, "25%"]))),
 )
 _REPLICAS: Final[dict[str, Values]] = {"replicas": options(None, 0, 1, 2, 3)}
-_HISTORY: Final[dict[str, Values]] = {"revisionHistoryLimit": options(None, 0, 1, 2, 10)}
+_HISTORY: Final[dict[str, Values]] = {"revisionHistoryLimit": options(1, 2, 0, 10, None)}
 
 
 def _strategy(other: str) -> dict[str, Values]:
@@ -31,18 +32,18 @@ def _strategy(other: str) -> dict[str, Values]:
 
 _WHOLE: Final = options(None, {})
 _SETTINGS: Final[dict[str, Edges]] = {
-    "Deployment": {
-        "spec": {**_REPLICAS, **_HISTORY, "strategy": _WHOLE},
-        "spec.strategy": _strategy("Recreate"),
-    },
-    "StatefulSet": {
-        "spec": {**_REPLICAS, **_HISTORY, "updateStrategy": _WHOLE},
-        "spec.updateStrategy": _strategy("OnDelete"),
-    },
-    "DaemonSet": {
-        "spec": {**_HISTORY, "updateStrategy": _WHOLE},
-        "spec.updateStrategy": _strategy("OnDelete"),
-    },
+    "Deployment": [
+        ("spec", {**_REPLICAS, **_HISTORY, "strategy": _WHOLE}),
+        ("spec.strategy", _strategy("Recreate")),
+    ],
+    "StatefulSet": [
+        ("spec", {**_REPLICAS, **_HISTORY, "updateStrategy": _WHOLE}),
+        ("spec.updateStrategy", _strategy("OnDelete")),
+    ],
+    "DaemonSet": [
+        ("spec", {**_HISTORY, "updateStrategy": _WHOLE}),
+        ("spec.updateStrategy", _strategy("OnDelete")),
+    ],
 }
 _POOR_SETTINGS: Final[dict[str, Body]] = {
     "Deployment": {"replicas": 1, "strategy": {"type": "Recreate"}},
@@ -64,12 +65,12 @@ def _form(shape: Shape, kind: Kind) -> Form:
     good = examples.manifest(kind, pods.good())
     bad = examples.manifest(kind, pods.bad())
     for body in (good, bad):
+        # Whatever selects the pods of a template must not take a stored pod for one of them.
+        body["metadata"].pop("labels", None)
         body["spec"] |= _IDLE.get(kind.kind, {})
     bad["spec"] |= _POOR_SETTINGS.get(kind.kind, {})
-    edges = pods.edges(shape.path.removeprefix("."))
-    labels = {"labels": options({"app": "app", "team": "x"})}
-    metadata = {"metadata": {**edges.get("metadata", {}), **labels}}
-    return Form(kind, good, bad, {**edges, **_SETTINGS.get(kind.kind, {}), **metadata})
+    edges = [*pods.edges(shape.path.removeprefix(".")), *_SETTINGS.get(kind.kind, ()), LABELLED]
+    return Form(kind, good, bad, edges)
 
 
 def _scale(kind: Kind) -> Form:
@@ -79,7 +80,7 @@ def _scale(kind: Kind) -> Form:
         kind,
         {**head, "spec": {"replicas": 2}},
         {**head, "spec": {"replicas": 1}},
-        {"spec": _REPLICAS, "metadata": {"labels": options({"team": "x"})}},
+        [("spec", {"replicas": st.sampled_from([1, 0, 2, 3, None])}), LABELLED],
         through="scale",
     )
 
@@ -90,19 +91,21 @@ NEW: Final = {
 }
 """What is created, by the name of its subject."""
 
+
+def _late(shape: Shape, form: Form) -> Form:
+    """Return the form with those changes alone that the API server takes."""
+    return replace(form, edges=[*pods.late_edges(shape.path.removeprefix(".")), LABELLED])
+
+
 _POD: Final = NEW[PODS.name][0]
-_DEBUGGED: Final = Form(
-    _POD.kind,
-    _POD.good,
-    _POD.bad,
-    {"spec": {"ephemeralContainers": st.lists(pods.debugged(), min_size=1, max_size=1)}},
-    through="ephemeralcontainers",
-)
+_DEBUGGED: Final = replace(_POD, edges=pods.debug_edges(), through="ephemeralcontainers")
+_REPLICA_SET, _REPLICATION_CONTROLLER, _JOB = NEW[TEMPLATES.name]
 _DEPLOYMENT, _STATEFUL_SET, _ = WORKLOADS.kinds
 
 CHANGED: Final = {
     **NEW,
-    PODS.name: (_POD, _DEBUGGED),
+    PODS.name: (_late(PODS, _POD), _DEBUGGED),
+    TEMPLATES.name: (_REPLICA_SET, _REPLICATION_CONTROLLER, _late(TEMPLATES, _JOB)),
     "scale": (_scale(_DEPLOYMENT), _scale(_STATEFUL_SET)),
 }
 """What is changed, by the name of its subject."""

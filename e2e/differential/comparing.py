@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from e2e.differential.near import Body
 from e2e.rest import Answer
 from e2e.verdicts import broken, is_cut, to_tell, told
+from phiwarden.api.workload import ClinicalImpact, DataClass, Environment
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.failures import Failure
@@ -16,10 +17,10 @@ from phiwarden.rulebook.model import Rule, Severity
 from phiwarden.rulebook.subjects import Subject
 
 ADMITTED, REFUSED, NOT_COMPARED = "admitted", "refused", "not compared"
-DENIED, WARNED, KEPT = "denied", "warned", "kept"
+DENIED, WARNED, KEPT = "denied", "warned of", "kept"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tally:
     """What was compared.
 
@@ -33,30 +34,49 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Count what another has counted."""
-        self.objects += other.objects
-        self.rules += other.rules
+        self.objects.update(other.objects)
+        self.rules.update(other.rules)
 
-    def count(self, outcome: str) -> int:
-        """Return to how many objects something happened."""
-        return sum(count for (_, found), count in self.objects.items() if found == outcome)
+    def total(self, *outcomes: str) -> int:
+        """Return how many objects had one of the outcomes."""
+        return sum(count for (_, outcome), count in self.objects.items() if outcome in outcomes)
 
-    def compared(self) -> int:
-        """Return how many objects were compared."""
-        return self.count(ADMITTED) + self.count(REFUSED)
+    def __str__(self) -> str:
+        return "\n".join(
+            (
+                *_table("object", self.objects, (ADMITTED, REFUSED, NOT_COMPARED)),
+                *_table("rule", self.rules, (KEPT, DENIED, WARNED)),
+            )
+        )
 
 
-def judged(
-    tally: Tally, name: str, subject: Subject, zone: ZoneBoundary, answer: Answer, found: Sequence[Failure]
-) -> bool:
-    """Compare an answer with what Python found.
+def _table(about: str, counts: Counter[tuple[str, str]], columns: Sequence[str]) -> list[str]:
+    rows = [
+        (name, [counts[name, column] for column in columns])
+        for name in sorted({n for n, _ in counts})
+    ]
+    rows.append(("all", [sum(numbers) for numbers in zip(*(row for _, row in rows), strict=True)]))
+    lines = [f"{about:24}" + "".join(f"{column:>14}" for column in columns)]
+    return lines + [f"{name:24}" + "".join(f"{n:>14}" for n in numbers) for name, numbers in rows]
 
-    Args:
-        tally: where to count.
-        name: what the object is counted as.
+
+@dataclass(frozen=True)
+class Case:
+    """What is compared.
+
+    Attributes:
+        name: what it is counted as.
         subject: what it is judged as.
         zone: the boundary that it is judged by.
-        answer: what the API server said.
-        found: every failure that Python lists.
+    """
+
+    name: str
+    subject: Subject
+    zone: ZoneBoundary
+
+
+def compare(seen: Tally, case: Case, answer: Answer, found: Sequence[Failure]) -> bool:
+    """Compare an answer with every failure that Python found, and count it.
 
     Returns:
         Whether there was something to compare.
@@ -64,41 +84,45 @@ def judged(
     Raises:
         AssertionError: the two differ.
     """
-    if not by_the_rules(answer):
-        tally.objects[name, NOT_COMPARED] += 1
+    if not _by_the_rules(answer):
+        seen.objects[case.name, NOT_COMPARED] += 1
         return False
     denied = [failure for failure in found if failure.severity is Severity.DENY]
-    expected = to_tell(denied)
-    listed = told(answer)
-    if is_cut(answer):
-        assert listed[:-1] == expected[: len(listed) - 1]
-        assert expected[len(listed) - 1].startswith(listed[-1])
-    else:
-        assert listed == expected, answer.body
-    assert broken(answer) == sorted({failure.rule for failure in denied})
-    tally.objects[name, ADMITTED if answer.ok else REFUSED] += 1
-    for rule in acting(subject, zone):
-        tally.rules[rule.id, _met(rule, found)] += 1
+    assert broken(answer) == sorted({failure.rule for failure in denied}), answer.body
+    _compare_lists(answer, to_tell(denied))
+    seen.objects[case.name, ADMITTED if answer.ok else REFUSED] += 1
+    for rule in about(case.subject):
+        if (outcome := _outcome(rule, case.zone, found)) is not None:
+            seen.rules[rule.id, outcome] += 1
     return True
 
 
-def by_the_rules(answer: Answer) -> bool:
-    """Return whether an answer is the rules' own, and not what the API server itself has against it.
+def _by_the_rules(answer: Answer) -> bool:
+    """Return whether an answer is the rules' own, and not what the API server itself objects to.
 
     Raises:
         AssertionError: it is neither: a policy failed, or something nobody thought of.
     """
     if answer.ok or (answer.code == 403 and told(answer)):
         return True
-    assert answer.code in (400, 409, 422), answer.body
+    assert answer.code in (400, 422), answer.body
     assert "ValidatingAdmissionPolicy" not in answer.message, answer.body
     return False
 
 
-def acting(subject: Subject, zone: ZoneBoundary) -> list[Rule]:
-    """Return the rules that look at a subject and act in a zone."""
-    kind = zone.impact, zone.data, zone.environment
-    return [rule for rule in about(subject) if rule.severity_in(*kind) is not Severity.OFF]
+def _compare_lists(answer: Answer, expected: Sequence[str]) -> None:
+    listed = told(answer)
+    if is_cut(answer):
+        listed = listed[:-1]
+    else:
+        assert len(listed) == len(expected), answer.body
+    # The API server goes through a map in any order; everything else is told in one order.
+    order = [_KEY.sub("", line) for line in listed]
+    assert order == [_KEY.sub("", line) for line in expected[: len(listed)]], answer.body
+    assert not Counter(listed) - Counter(expected), answer.body
+
+
+_KEY = re.compile(r"\b(annotations|data)\[[^]]*\]")
 
 
 def about(subject: Subject) -> list[Rule]:
@@ -110,8 +134,19 @@ def about(subject: Subject) -> list[Rule]:
     ]
 
 
-def _met(rule: Rule, found: Iterable[Failure]) -> str:
-    severities = {failure.severity for failure in found if failure.rule == rule.id}
-    if not severities:
-        return KEPT
-    return DENIED if Severity.DENY in severities else WARNED
+def outcomes(rule: Rule) -> set[str]:
+    """Return what can become of something that a rule looks at."""
+    of_severity = {Severity.DENY: DENIED, Severity.WARN: WARNED, Severity.OFF: KEPT}
+    return {KEPT, *(of_severity[severity] for severity in rule.severity.values())}
+
+
+def _outcome(rule: Rule, zone: ZoneBoundary, found: Sequence[Failure]) -> str | None:
+    """Return what became of something by a rule; None where the rule does not act."""
+    if any(failure.rule == rule.id for failure in found):
+        denies = rule.severity_in(*_kind(zone)) is Severity.DENY
+        return DENIED if denies else WARNED
+    return None if rule.severity_in(*_kind(zone)) is Severity.OFF else KEPT
+
+
+def _kind(zone: ZoneBoundary) -> tuple[ClinicalImpact, DataClass, Environment]:
+    return ClinicalImpact(zone.impact), DataClass(zone.data), Environment(zone.environment)

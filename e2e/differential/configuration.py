@@ -7,12 +7,11 @@ from typing import Final
 from hypothesis import strategies as st
 
 from e2e.differential import texts
-from e2e.differential.near import Form, options
+from e2e.differential.near import LABELLED, Form, options
 from e2e.differential.network import manifest
 from phiwarden.rulebook.subjects import OTHERS
 
 _KINDS: Final = {kind.kind: kind for subject in OTHERS for kind in subject.kinds}
-_LABELS: Final = {"labels": options({"team": "x"}), "annotations": options({"a": "b"})}
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _RULES: Final = st.lists(
@@ -43,7 +42,7 @@ ROLE: Final = Form(
     _KINDS["Role"],
     manifest(_KINDS["Role"], {"rules": [_GOOD_RULE]}),
     manifest(_KINDS["Role"], {"rules": [{**_GOOD_RULE, "verbs": ["*"]}]}),
-    {"": {"rules": st.one_of(options(None, []), _RULES)}, "metadata": _LABELS},
+    [LABELLED, ("", {"rules": st.one_of(options(None, []), _RULES)})],
 )
 
 _NAMES: Final = st.one_of(
@@ -78,17 +77,20 @@ BINDING: Final = Form(
         _KINDS["RoleBinding"],
         {"roleRef": _to("ClusterRole", "view"), "subjects": [_to("Group", "system:authenticated")]},
     ),
-    {
-        "": {
-            "subjects": st.one_of(options(None, []), _SUBJECTS),
-            "roleRef": st.builds(
-                _to,
-                st.sampled_from(["ClusterRole", "Role"]),
-                st.sampled_from(["view", "edit", "deployer", "cluster-admin", "View", "view2"]),
-            ),
-        },
-        "metadata": _LABELS,
-    },
+    [
+        LABELLED,
+        ("", {"subjects": st.one_of(options(None, []), _SUBJECTS)}),
+        (
+            "",
+            {
+                "roleRef": st.builds(
+                    _to,
+                    st.sampled_from(["ClusterRole", "Role"]),
+                    st.sampled_from(["view", "edit", "deployer", "cluster-admin", "View", "view2"]),
+                )
+            },
+        ),
+    ],
 )
 
 _LIMIT: Final = 65536
@@ -113,63 +115,54 @@ _ENTRIES: Final = st.one_of(
         [f"{letter * (length - 9)}://u:p@h\n" for letter in "x\u00e4" for length in (_LIMIT, _LIMIT + 1)]
     ),
 )  # fmt: skip
+_MARKS: Final = options(
+    None,
+    {},
+    {"phiwarden.dev/ai": ""},
+    {"phiwarden.dev/ai": "prompt"},
+    {"phiwarden.dev/ai": "prompt", "app.kubernetes.io/version": ""},
+    {"phiwarden.dev/ai": "prompt", "app.kubernetes.io/version": "7"},
+    {"phiwarden.dev/AI": "prompt"},
+)
 CONFIG_MAP: Final = Form(
     _KINDS["ConfigMap"],
     manifest(_KINDS["ConfigMap"], {"data": {"LOG_LEVEL": "info"}}),
     manifest(_KINDS["ConfigMap"], {"data": {"DB_PASSWORD": "hunter2"}}),
-    {
-        "": {
-            "data": st.one_of(options(None, {}), st.dictionaries(_KEYS, _ENTRIES, max_size=3)),
-            "binaryData": options(None, {}, {"password": "aHVudGVyMg=="}),
-            "immutable": options(None, True, False),
-        },
-        "metadata": {
-            "labels": options(
-                None,
-                {},
-                {"phiwarden.dev/ai": ""},
-                {"phiwarden.dev/ai": "prompt"},
-                {"phiwarden.dev/ai": "prompt", "app.kubernetes.io/version": ""},
-                {"phiwarden.dev/ai": "prompt", "app.kubernetes.io/version": "7"},
-                {"phiwarden.dev/AI": "prompt"},
-            )
-        },
-    },
+    [
+        ("", {"data": st.one_of(options(None, {}), st.dictionaries(_KEYS, _ENTRIES, max_size=3))}),
+        ("data", dict.fromkeys(["LOG_LEVEL", "DB_PASSWORD", "api-key"], _ENTRIES)),
+        ("", {"immutable": options(None, True, False)}),
+        ("metadata", {"labels": _MARKS, "annotations": options({"a": "b"})}),
+        ("", {"binaryData": options(None, {}, {"password": "aHVudGVyMg=="})}),
+    ],
 )
 
 _ACCOUNT: Final = "kubernetes.io/service-account.name"
-_TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
+_TOKEN: Final = "kubernetes.io/service-account-token"
+_TYPES: Final = options(None, "", "Opaque", f"{_TOKEN}s", "example.com/token")
+_ACCOUNTS: Final = st.sampled_from(["app", "other", "App", ""]).map(lambda name: {_ACCOUNT: name})
 SECRET: Final = Form(
     _KINDS["Secret"],
-    manifest(_KINDS["Secret"], {"type": "Opaque"}),
-    manifest(
-        _KINDS["Secret"], {"type": _TOKEN, "metadata": {"annotations": {_ACCOUNT: "other"}}}
-    ),
-    {
-        "": {"type": options(None, "", "Opaque", _TOKEN, f"{_TOKEN}s", "example.com/token")},
-        "metadata": {
-            "annotations": options(
-                None, {}, {_ACCOUNT: "app"}, {_ACCOUNT: "other"}, {_ACCOUNT: "App"}, {_ACCOUNT: ""}
-            ),
-            "labels": options({"team": "x"}),
-        },
-    },
+    manifest(_KINDS["Secret"], {"type": "Opaque", "metadata": {"annotations": {_ACCOUNT: "app"}}}),
+    manifest(_KINDS["Secret"], {"type": _TOKEN, "metadata": {"annotations": {_ACCOUNT: "other"}}}),
+    [
+        LABELLED,
+        ("", {"type": st.one_of(st.just(_TOKEN), _TYPES)}),
+        ("metadata", {"annotations": st.one_of(_ACCOUNTS, options(None, {}))}),
+    ],
 )
 
 _REVISION: Final = _KINDS["ControllerRevision"]
+_OWNED: Final = [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "x", "uid": "u"}]
 REVISION: Final = Form(
     _REVISION,
     manifest(_REVISION, {"revision": 1, "data": {}}),
     manifest(_REVISION, {"revision": 2, "data": {"spec": {}}}),
-    {
-        "": {"revision": options(2, 0), "data": options({"a": 1}, None)},
-        "metadata": {
-            **_LABELS,
-            "ownerReferences": options(
-                [], [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "x", "uid": "u"}]
-            ),
-        },
-    },
+    [
+        ("metadata", {"labels": options({"team": "x"}), "ownerReferences": options([], _OWNED)}),
+        ("metadata", {"annotations": options({"a": "b"})}),
+        ("", {"revision": st.sampled_from([2, 0])}),
+    ],
 )
 
 FORMS: Final = {

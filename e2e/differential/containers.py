@@ -10,7 +10,10 @@ from e2e.differential import texts
 from e2e.differential.near import Edges, Values, options, subset
 
 SELINUX: Final = subset(
-    ("type", st.sampled_from(["", "spc_t", "container_t", "container_init_t", "container_engine_t"])),
+    (
+        "type",
+        st.sampled_from(["", "spc_t", "container_t", "container_init_t", "container_engine_t"]),
+    ),
     ("user", st.sampled_from(["", "system_u"])),
     ("role", st.sampled_from(["", "system_r"])),
     ("level", st.just("s0")),
@@ -75,15 +78,30 @@ _RESOURCES: Final = st.one_of(
     subset(("requests", _QUANTITIES), ("limits", _QUANTITIES)),
     subset(("requests", st.just({"cpu": "10m"})), ("limits", st.just({"memory": "1Gi"}))),
 )
-_ENTRIES: Final = st.one_of(
+_ODD_ENTRIES: Final = st.one_of(
     st.fixed_dictionaries({"name": texts.VARIABLES}, optional={"value": texts.TEXT}),
-    st.fixed_dictionaries({"name": texts.VARIABLES, "value": texts.LEVELS}),
     st.builds(
         lambda name: {"name": name, "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
         texts.VARIABLES,
     ),
     st.builds(lambda name: {"name": name, "value": None}, texts.VARIABLES),
 )
+_CREDENTIALS: Final = st.builds(
+    lambda name, value: {"name": name, "value": value},
+    st.sampled_from(["DB_PASSWORD", "apiKey", "TOKEN_2", "PASSWORD_FILE", "xpwd", "DATABASE_URL"]),
+    st.one_of(texts.TEXT, st.sampled_from(["", "$(X)", "$(X)y", "$$(X)", "$(X)$(Y)", "$(X"])),
+)
+_LEVELS: Final = st.builds(
+    lambda name, value: {"name": name, "value": value},
+    st.one_of(texts.LEVEL_NAMES, texts.VARIABLES),
+    texts.LEVELS,
+)
+
+
+def _env(entries: Values) -> dict[str, Values]:
+    return {"env": st.lists(entries, min_size=1, max_size=3)}
+
+
 _WORDS: Final = st.lists(st.one_of(texts.TEXT, texts.SWITCHES), max_size=3)
 _PORTS: Final = st.lists(
     st.sampled_from(
@@ -98,19 +116,21 @@ _PORTS: Final = st.lists(
     unique_by=lambda port: port["containerPort"],
 )
 
-_ANY: Final[dict[str, Values]] = {
-    "image": st.one_of(texts.NEAR_IMAGES, texts.IMAGES),
-    "env": st.one_of(options(None), st.lists(_ENTRIES, max_size=3)),
-    "envFrom": options([{"secretRef": {"name": "s"}}], []),
-    "args": _WORDS,
-    "command": _WORDS,
+_LINE: Final = {"args": _WORDS, "command": _WORDS}
+_TEXTS: Final = (
+    _LINE,
+    *map(_env, (_ODD_ENTRIES, _CREDENTIALS, _LEVELS)),
+    {"env": options(None, [])},
+)
+_IMAGE: Final = {"image": st.one_of(texts.NEAR_IMAGES, texts.IMAGES)}
+_REST: Final = {
     "securityContext": options({}, None),
+    "envFrom": options([{"secretRef": {"name": "s"}}], []),
     "stdin": SWITCH,
     "tty": SWITCH,
 }
-_LASTING: Final = {**_ANY, "ports": _PORTS, "resources": _RESOURCES}
-_PROBED: Final = {
-    **_LASTING,
+_NEEDS: Final = {"ports": _PORTS, "resources": _RESOURCES}
+_PROBES: Final = {
     "livenessProbe": _PROBE,
     "readinessProbe": _PROBE,
     "startupProbe": _PROBE,
@@ -118,20 +138,24 @@ _PROBED: Final = {
 }
 
 
+_LASTING: Final = (*_TEXTS, _IMAGE, _REST, _NEEDS)
+
+
 def edges(spec: str) -> Edges:
-    """Return what is changed in the containers of `pods.GOOD`, which stands at a path."""
-    return {
-        f"{spec}.containers.0": _PROBED,
-        f"{spec}.containers.0.securityContext": _SECURITY,
-        f"{spec}.containers.1": _PROBED,
-        f"{spec}.containers.1.securityContext": _SECURITY,
-        f"{spec}.initContainers.0": _LASTING,
-        f"{spec}.initContainers.0.securityContext": _SECURITY,
-        f"{spec}.initContainers.1": {**_PROBED, "restartPolicy": options("Always", None)},
-        f"{spec}.initContainers.1.securityContext": _SECURITY,
-    }
+    """Return what is changed in the containers of `pods.good`; its pod spec stands at a path."""
+    return [
+        *((f"{spec}.containers[]", group) for group in (*_LASTING, _PROBES)),
+        (f"{spec}.containers[].securityContext", _SECURITY),
+        *((f"{spec}.initContainers[]", group) for group in _LASTING),
+        (f"{spec}.initContainers[].securityContext", _SECURITY),
+    ]
 
 
-def debug_edges(where: str) -> Edges:
-    """Return what is changed of an ephemeral container, which stands at a path."""
-    return {where: _ANY, f"{where}.securityContext": _SECURITY}
+def image_edges(spec: str) -> Edges:
+    """Return the same for images alone: of a container of a running pod nothing else is changed."""
+    return [(f"{spec}.containers[]", _IMAGE), (f"{spec}.initContainers[]", _IMAGE)]
+
+
+def debug_edges() -> Edges:
+    """Return what is changed of an ephemeral container."""
+    return [*(("", group) for group in (*_TEXTS, _IMAGE, _REST)), ("securityContext", _SECURITY)]

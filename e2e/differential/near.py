@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,14 +14,22 @@ from phiwarden.rulebook.shapes import Kind
 
 Body = dict[str, Any]
 Values = st.SearchStrategy[Any]
-Edges = Mapping[str, Mapping[str, Values]]
-"""Path of a field to what stands in it ("" for the object), to the values that are worth trying."""
+Edges = Sequence[tuple[str, Mapping[str, Values]]]
+"""Fields and their values that are worth trying, after the path of what the fields stand in: "" for
+the object; `containers[]` is any item of that list."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that is changed: the path of what it stands in, its name and values."""
+
+    where: str
+    name: str
+    values: Values = dataclasses.field(repr=False)
+
 
 ABSENT: Final[Any] = object()
 """Stands for a field that is not there."""
-
-_CHANGES: Final = st.sampled_from([1, 2, 3, 4, 0])
-"""How many fields are changed; a failing example is first reduced to one."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +45,24 @@ class Form:
     """
 
     kind: Kind
-    good: Body
-    bad: Body
-    edges: Edges
+    good: Body = dataclasses.field(repr=False)
+    bad: Body = dataclasses.field(repr=False)
+    edges: Edges = dataclasses.field(repr=False)
     through: str = ""
 
     @property
     def name(self) -> str:
         """Return what it is called in reports."""
         return f"{self.kind.kind}/{self.through}" if self.through else self.kind.kind
+
+    def fields(self) -> list[Field]:
+        """Return every field that is changed."""
+        return fields(self.edges)
+
+
+def fields(edges: Edges) -> list[Field]:
+    """Return every field that is changed; one with many values is there more than once."""
+    return [Field(where, name, values) for where, group in edges for name, values in group.items()]
 
 
 def options(*values: Any) -> Values:
@@ -58,35 +76,29 @@ def subset(*fields: tuple[str, Values]) -> Values:
 
 
 @st.composite
-def near(draw: st.DrawFn, body: Body, edges: Edges) -> Body:
-    """Draw a copy of an object with a few fields changed."""
+def near(draw: st.DrawFn, body: Body, first: Field, others: Sequence[Field]) -> Body:
+    """Draw a copy of an object with one field changed, and none, one or two others."""
     changed = copy.deepcopy(body)
-    for _ in range(draw(_CHANGES)):
-        where = draw(st.sampled_from(list(edges)))
-        field = draw(st.sampled_from(list(edges[where])))
-        put(changed, f"{where}.{field}".removeprefix("."), draw(edges[where][field]))
+    for field in [first, *draw(st.lists(st.sampled_from(others), max_size=2))]:
+        node = _chosen(draw, changed, field.where)
+        value = draw(field.values)
+        if value is ABSENT:
+            node.pop(field.name, None)
+        else:
+            node[field.name] = copy.deepcopy(value)
     return changed
 
 
-def put(body: Body, path: str, value: Any) -> None:
-    """Set a field, and make what holds it; an item of a list is not made, and then nothing is set."""
-    *steps, last = path.split(".")
-    node: Any = body
-    for step in steps:
-        if isinstance(node, list):
-            if int(step) >= len(node):
-                return
-            node = node[int(step)]
+def _chosen(draw: st.DrawFn, node: Any, path: str) -> Body:
+    """Return what stands at a path, made where it is missing; of an empty list nothing is changed."""
+    for step in path.split(".") if path else ():
+        if step.endswith("[]"):
+            node = draw(st.sampled_from(node.get(step.removesuffix("[]")) or [{}]))
         else:
             if node.get(step) is None:
                 node[step] = {}
             node = node[step]
-    if isinstance(node, list):
-        return
-    if value is ABSENT:
-        node.pop(last, None)
-    else:
-        node[last] = copy.deepcopy(value)
+    return node
 
 
 def difference(old: Any, new: Any) -> Any:
@@ -101,3 +113,7 @@ def difference(old: Any, new: Any) -> Any:
             if key not in old or old[key] != value
         },
     }
+
+
+LABELLED: Final = ("metadata", {"labels": options({"team": "x"})})
+"""A change that most rules do not look at."""

@@ -7,13 +7,11 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from e2e.differential import texts
-from e2e.differential.near import Body, Form, Values, options, subset
+from e2e.differential.near import LABELLED, Body, Form, Values, options, subset
 from phiwarden.rulebook.shapes import NETWORK_POLICY, SERVICE, Kind
 from phiwarden.rulebook.subjects import OTHERS
 
-_KINDS: Final = {
-    (kind.kind, kind.version): kind for subject in OTHERS for kind in subject.kinds
-}
+_KINDS: Final = {(kind.kind, kind.version): kind for subject in OTHERS for kind in subject.kinds}
 
 
 def manifest(kind: Kind, body: Body) -> Body:
@@ -36,34 +34,38 @@ _BALANCERS: Final = st.dictionaries(
     max_size=2,
 )
 _PORTS: Final = [{"port": 80}]
-_ANNOTATED: Final = {
-    "annotations": st.one_of(options(None, {}), _BALANCERS),
-    "labels": options({"team": "x"}),
-}
+_ANNOTATED: Final = {"annotations": st.one_of(options(None, {}), _BALANCERS)}
 _BALANCER: Final = {"type": "LoadBalancer", "selector": {"app": "app"}, "ports": _PORTS}
 SERVICE_FORM: Final = Form(
     SERVICE,
     manifest(SERVICE, {"spec": {"selector": {"app": "app"}, "ports": _PORTS}}),
     manifest(SERVICE, {"spec": _BALANCER}),
-    {
-        "metadata": _ANNOTATED,
-        "spec": {
-            "type": options(None, "", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName"),
-            "externalName": options("portal.hospital.example", ""),
-            "externalIPs": options(None, [], ["203.0.113.9"], ["203.0.113.9", "2001:db8::1"]),
-            "selector": options(None, {}, {"app": "other"}),
-            "externalTrafficPolicy": options(None, "", "Cluster", "Local"),
-        },
-    },
+    [
+        LABELLED,
+        ("metadata", _ANNOTATED),
+        ("spec", {"type": options(None, "", "ClusterIP", "NodePort", "LoadBalancer")}),
+        (
+            "",
+            {"spec": st.just({"type": "ExternalName", "externalName": "portal.hospital.example"})},
+        ),
+        (
+            "spec",
+            {
+                "externalIPs": options(None, [], ["203.0.113.9"], ["203.0.113.9", "2001:db8::1"]),
+                "selector": options(None, {}, {"app": "other"}),
+                "externalTrafficPolicy": options(None, "", "Cluster", "Local"),
+            },
+        ),
+    ],
 )
 _STATUS: Final = Form(
     SERVICE,
     SERVICE_FORM.good,
     SERVICE_FORM.bad,
-    {
-        "metadata": _ANNOTATED,
-        "status": {"loadBalancer": options({}, {"ingress": [{"ip": "203.0.113.9"}]})},
-    },
+    [
+        ("metadata", _ANNOTATED),
+        ("status", {"loadBalancer": options({}, {"ingress": [{"ip": "203.0.113.9"}]})}),
+    ],
     through="status",
 )
 
@@ -72,10 +74,11 @@ POLICY_FORM: Final = Form(
     NETWORK_POLICY,
     manifest(NETWORK_POLICY, {"spec": _POLICY}),
     manifest(NETWORK_POLICY, {"spec": {**_POLICY, "ingress": [{}]}}),
-    {
-        "metadata": {"labels": options({"team": "x"}), "annotations": options({"a": "b"})},
-        "spec": {"podSelector": options({"matchLabels": {"a": "b"}}), "ingress": options([], [{}])},
-    },
+    [
+        LABELLED,
+        ("spec", {"podSelector": options({"matchLabels": {"a": "b"}})}),
+        ("spec", {"ingress": options([], [{}])}),
+    ],
 )
 
 
@@ -107,14 +110,19 @@ INGRESS_FORM: Final = Form(
     _INGRESS,
     manifest(_INGRESS, {"spec": {"tls": [{"hosts": [_HOST]}], "rules": [_rule(_HOST)]}}),
     manifest(_INGRESS, {"spec": {"rules": [_rule(_HOST)]}}),
-    {
-        "metadata": {"annotations": st.one_of(options(None), _REDIRECTS)},
-        "spec": {
-            "tls": st.one_of(options(None, []), _TLS),
-            "rules": st.one_of(options(None, []), st.lists(texts.HOSTS.map(_rule), max_size=3)),
-            "defaultBackend": options({"service": {"name": "web", "port": {"number": 8443}}}),
-        },
-    },
+    [
+        LABELLED,
+        ("metadata", {"annotations": st.one_of(options(None), _REDIRECTS)}),
+        ("spec", {"tls": st.one_of(options(None, []), _TLS)}),
+        (
+            "spec",
+            {"rules": st.one_of(options(None, []), st.lists(texts.HOSTS.map(_rule), max_size=3))},
+        ),
+        (
+            "spec",
+            {"defaultBackend": options({"service": {"name": "web", "port": {"number": 8443}}})},
+        ),
+    ],
 )
 
 _PROTOCOLS: Final = ("HTTPS", "TLS", "https", "HTTP", "TCP", "")
@@ -140,37 +148,43 @@ def _gateway_form(kind: Kind) -> Form:
         kind,
         manifest(kind, {"spec": spec}),
         manifest(kind, {"spec": worse}),
-        {
-            "": {"spec": options({})},
-            "spec": edges,
-            "metadata": {"annotations": options({"nginx.ingress.kubernetes.io/ssl-redirect": "false"})},
-        },
+        [
+            LABELLED,
+            ("", {"spec": options({})}),
+            ("spec", edges),
+            ("metadata", {"annotations": st.one_of(options(None), _REDIRECTS)}),
+        ],
     )
 
 
 GATEWAYS: Final = tuple(k for k in _KINDS.values() if k.group == "gateway.networking.k8s.io")
 
 _SLICE: Final = _KINDS["EndpointSlice", "v1"]
-_CONDITIONS: Final = options(None, {}, {"ready": True})
-_ENDPOINTS: Final = st.lists(
-    st.fixed_dictionaries(
-        {"addresses": st.lists(texts.ADDRESSES, min_size=1, max_size=2)},
-        optional={"conditions": st.sampled_from([{}, {"ready": True}])},
-    ),
-    max_size=2,
-)
-SLICE_FORM: Final = Form(
-    _SLICE,
-    manifest(_SLICE, {"addressType": "IPv4", "endpoints": [{"addresses": ["203.0.113.7"]}]}),
-    manifest(_SLICE, {"addressType": "FQDN", "endpoints": [{"addresses": ["collector.example"]}]}),
-    {
-        "": {
-            "endpoints": st.one_of(options(None, []), _ENDPOINTS),
-            "addressType": st.sampled_from(["IPv4", "IPv6", "FQDN"]),
-            "ports": options(None, [], [{"port": 443}]),
-        },
-        "metadata": {"labels": options({"team": "x"})},
-    },
+
+
+def _slice_form(family: str, good: str, bad: str, addresses: Values) -> Form:
+    """Return slices of one family of addresses, which is never changed."""
+    few = st.lists(addresses, min_size=1, max_size=2)
+    endpoint = st.fixed_dictionaries(
+        {"addresses": few}, optional={"conditions": st.sampled_from([{}, {"ready": True}])}
+    )
+    return Form(
+        _SLICE,
+        manifest(_SLICE, {"addressType": family, "endpoints": [{"addresses": [good]}]}),
+        manifest(_SLICE, {"addressType": family, "endpoints": [{"addresses": [bad]}]}),
+        [
+            LABELLED,
+            ("", {"ports": options(None, [], [{"port": 443}])}),
+            ("", {"endpoints": st.one_of(options(None, []), st.lists(endpoint, max_size=2))}),
+            ("endpoints[]", {"addresses": st.one_of(few, options(None))}),
+        ],
+    )
+
+
+_SLICES: Final = (
+    _slice_form("IPv4", "203.0.113.7", "192.0.2.1", texts.ADDRESSES.filter(lambda a: ":" not in a)),
+    _slice_form("IPv6", "2001:db8::1", "2001:db9::1", texts.ADDRESSES.filter(lambda a: ":" in a)),
+    _slice_form("FQDN", "a.example", "collector.example", texts.HOSTS),
 )
 
 _OLD_ENDPOINTS: Final = _KINDS["Endpoints", "v1"]
@@ -181,21 +195,28 @@ _SUBSET: Final = st.fixed_dictionaries(
 )
 ENDPOINTS_FORM: Final = Form(
     _OLD_ENDPOINTS,
-    manifest(_OLD_ENDPOINTS, {"subsets": [{"addresses": [{"ip": "203.0.113.7"}], "ports": [{"port": 443}]}]}),
-    manifest(_OLD_ENDPOINTS, {"subsets": [{"notReadyAddresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 443}]}]}),
-    {
-        "": {"subsets": st.one_of(options(None, []), st.lists(_SUBSET, max_size=2))},
-        "metadata": {"labels": options({"team": "x"})},
-    },
+    manifest(
+        _OLD_ENDPOINTS,
+        {"subsets": [{"addresses": [{"ip": "203.0.113.7"}], "ports": [{"port": 443}]}]},
+    ),
+    manifest(
+        _OLD_ENDPOINTS,
+        {"subsets": [{"notReadyAddresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 443}]}]},
+    ),
+    [LABELLED, ("", {"subsets": st.one_of(options(None, []), st.lists(_SUBSET, max_size=2))})],
 )
 
 NEW: Final = {
     "services": (SERVICE_FORM,),
     "networkpolicies": (POLICY_FORM,),
     "routes": (INGRESS_FORM, *map(_gateway_form, GATEWAYS)),
-    "endpoints": (SLICE_FORM, ENDPOINTS_FORM),
+    "endpoints": (*_SLICES, ENDPOINTS_FORM),
 }
 """What is created, by the name of its subject."""
 
-CHANGED: Final = {**NEW, "services": (SERVICE_FORM, _STATUS)}
+CHANGED: Final = {
+    **NEW,
+    "services": (SERVICE_FORM, _STATUS),
+    "endpoints": (_SLICES[0], ENDPOINTS_FORM),
+}
 """What is changed, by the name of its subject."""

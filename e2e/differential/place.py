@@ -115,7 +115,7 @@ def _accept_pods(root: Rest, namespace: str) -> None:
 def _fill(root: Rest, namespace: str) -> None:
     for form, body in forms.stored():
         answer = root.create(collection(form.kind, namespace), body)
-        # Two versions of a kind are two views of one object.
+        # Two forms of a kind are changed from one object.
         assert answer.ok or answer.code == 409, answer.body
         if body["metadata"]["name"] == "leaving":
             assert root.delete(item(form.kind, namespace, "leaving")).ok
@@ -132,6 +132,4 @@ def _let_go(root: Rest, namespace: str) -> None:
 def _await_enforcement(engineer: Rest, namespace: str) -> None:
     bad = examples.manifest(_POD, examples.pod_template(Example(pod={"hostPID": True})))
     path = collection(_POD, namespace)
-    until(
-        lambda: engineer.create(path, bad, dry_run=True).code == 403, f"{namespace} is enforced"
-    )
+    until(lambda: engineer.create(path, bad, dry_run=True).code == 403, f"{namespace} is enforced")

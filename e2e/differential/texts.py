@@ -40,10 +40,13 @@ _NAME_PARTS: Final = tuple(
 VARIABLES: Final = st.one_of(
     joined(*_NAME_PARTS, most=3),
     joined("log", "LOG", "_", "level", "LEVEL", "logging", ".", "verbosity", "x", "catalog"),
-    st.sampled_from(["DEBUG", "app_debug", "Flask_Debug", "DJANGO_DEBUG", "RUST_LOG", "rust_log", "DEBUGGER"]),
 )  # fmt: skip
 """Names of environment variables that the API server takes."""
 
+LEVEL_NAMES: Final = st.sampled_from(
+    ["LOG_LEVEL", "PORTAL_LOGLEVEL", "LOGGING_LEVEL_ROOT", "logging.level.root", "LOG", "CATALOG", "LOG_FORMAT",
+     "DEBUG", "app_debug", "Flask_Debug", "DJANGO_DEBUG", "DEBUGGER", "RUST_LOG", "rust_log"]
+)  # fmt: skip
 LEVELS: Final = st.sampled_from(
     ["debug", "DEBUG", "Trace", "all", "verbose", "FINEST", "info", "debug ", "debug\n", "debugging",
      "1", "true", "TRUE", "on", "yes", "*", "0", "false", "no", "info,portal=debug", "warn,trace=off",
