@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from e2e.rest import Answer
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook.evaluate import standard_judge
+from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
 
 Listed = list[tuple[str, str]]
 """(rule, place) of each failure, in the order in which they are told."""
 
 _FAILURE = re.compile(r"(PHI-[A-Z]+-\d+) (\S*): ")
+_BROKEN = re.compile(r"; broken: (.*?)\) refuses this: ")
 
 
-def _told(answer: Answer) -> list[str]:
+def told(answer: Answer) -> list[str]:
     """Return the parts of a refusal: failures first, then what to do about each rule."""
-    _, _, listed = answer.message.partition(" refuses this: ")
+    _, _, listed = answer.message.removesuffix(" ...").partition(" refuses this: ")
     return listed.split(" | ") if listed else []
+
+
+def to_tell(denied: Iterable[Failure]) -> list[str]:
+    """Return the parts of the refusal that Python's denials call for."""
+    failures = list(denied)
+    fixes = {failure.rule: failure.fix for failure in failures}
+    return [
+        *(f"{f.rule} {f.place}: {f.problem} (found {f.found})" for f in failures),
+        *(f"fix {rule}: {fixes[rule]}" for rule in sorted(fixes)),
+    ]
+
+
+def broken(answer: Answer) -> list[str]:
+    """Return the rules that a refusal names; it names all of them even where it is cut."""
+    match = _BROKEN.search(answer.message)
+    return match[1].split(", ") if match else []
 
 
 def lines(answer: Answer) -> list[str]:
     """Return the failures that a refusal by the rules lists; none for any other answer."""
-    return [line for line in _told(answer) if not line.startswith("fix ")]
+    return [line for line in told(answer) if not line.startswith("fix ")]
 
 
 def fixes(answer: Answer) -> dict[str, str]:
     """Return what a refusal says to do, by rule."""
-    told = [line.removeprefix("fix ") for line in _told(answer) if line.startswith("fix ")]
-    return {rule: fix for rule, _, fix in (line.partition(": ") for line in told)}
+    listed = [line.removeprefix("fix ") for line in told(answer) if line.startswith("fix ")]
+    return {rule: fix for rule, _, fix in (line.partition(": ") for line in listed)}
 
 
 def by_api_server(answer: Answer) -> Listed:

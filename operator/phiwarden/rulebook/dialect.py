@@ -25,8 +25,10 @@ def program(expression: str, owner: str) -> cel.Program:
         RulebookError: it does not compile.
     """
     try:
-        # The library's own `matches` compiles its pattern at each call, and cannot be replaced.
-        return cel.compile(expression.replace(".matches(", f".{_MATCHES}("))
+        # The library's own functions cannot be replaced: its `matches` compiles the pattern at
+        # each call, and its `size` of a text counts bytes.
+        ours = expression.replace(".matches(", f".{_MATCHES}(").replace(".size()", f".{_SIZE}()")
+        return cel.compile(ours)
     except ValueError as error:
         raise RulebookError(f"{owner}: {error}") from error
 
@@ -68,9 +70,11 @@ def _contains_ip(network: str, address: str) -> bool:
 
 
 _MATCHES: Final = "isMatchedBy"
+_SIZE: Final = "count"
 
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     _MATCHES: _matches,
+    _SIZE: len,
     # Of the network library: https://kubernetes.io/docs/reference/using-api/cel/
     "isIP": _is_ip,
     "cidr": str,

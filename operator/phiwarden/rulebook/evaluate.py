@@ -21,8 +21,8 @@ from phiwarden.rulebook.failures import Failure, shown
 from phiwarden.rulebook.items import WHERE, Item, Lists, items, taken_out
 from phiwarden.rulebook.model import Check, Reads, Rule, Severity, rulebook
 from phiwarden.rulebook.questions import questions
-from phiwarden.rulebook.reading import settled
-from phiwarden.rulebook.shapes import Shape, template_of
+from phiwarden.rulebook.reading import confined, settled
+from phiwarden.rulebook.shapes import PODS, Shape, template_of
 from phiwarden.rulebook.subjects import SUBJECTS, Part, Subject, subject_of
 
 JUDGED: Final = (Severity.DENY, Severity.WARN)
@@ -37,7 +37,7 @@ class Judge:
         Raises:
             RulebookError: a predicate does not compile; names the rule.
         """
-        self.rules = tuple(rules)
+        self.rules = tuple(sorted(rules, key=lambda rule: rule.id))
         self._compiled = {
             part: _compile(self.rules, part) for subject in SUBJECTS for part in subject.parts
         }
@@ -51,7 +51,10 @@ class Judge:
         old: Mapping[str, Any] | None = None,
         from_api: bool = False,
     ) -> tuple[Failure, ...]:
-        """Return every rule that an object breaks in a zone, in the rulebook's order.
+        """Return every rule that an object breaks in a zone, in the API server's order.
+
+        That is part by part, such as the pod template before the settings of a
+        rollout, and in each part by identifier.
 
         A manifest need not be one that the API server would take: what cannot
         be judged, such as a list where an object belongs, breaks the rules that
@@ -80,12 +83,11 @@ class Judge:
             variables={"object": _head(subject, obj), "variables": variables},
             functions=FUNCTIONS,
         )
-        found = [
+        return tuple(
             failure
             for part in parts
             for failure in _failures(self._compiled[part], context, lists, part.base, zone)
-        ]
-        return tuple(sorted(found, key=lambda failure: failure.rule))
+        )
 
 
 @cache
@@ -191,10 +193,13 @@ def _variables(
 
 def _pod(shape: Shape, obj: Mapping[str, Any]) -> dict[str, Any]:
     template = template_of(shape, obj) or {}
+    annotations = _map(_map(template.get("metadata")).get("annotations"))
     pod = _map(template.get("spec"))
+    if shape is PODS:
+        pod = confined(pod, annotations)
     return {
         "pod": pod,
-        "annotations": _map(_map(template.get("metadata")).get("annotations")),
+        "annotations": annotations,
         "serviceAccount": pod.get("serviceAccountName") or pod.get("serviceAccount") or "default",
     }
 

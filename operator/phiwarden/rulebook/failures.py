@@ -58,3 +58,12 @@ def shown(found: object) -> str:
 
 
 _SHOWABLE: Final = re.compile(SHOWN.removesuffix("$") + r"\Z")
+
+
+def named(key: object) -> str:
+    """Return the name of an annotation or entry, if it can be one; those may be long."""
+    return key if isinstance(key, str) and _NAME.match(key) else "not shown"
+
+
+_NAME: Final = re.compile(r"[ -~]{1,317}\Z")
+"""A prefix of 253 characters, a slash and a name of 63 are the longest that the API server takes."""

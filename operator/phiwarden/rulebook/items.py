@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from phiwarden.rulebook.failures import shown
+from phiwarden.rulebook.failures import named, shown
 from phiwarden.rulebook.model import LISTS, Each
 from phiwarden.rulebook.questions import beside
 from phiwarden.rulebook.shapes import CONTAINER_LISTS
@@ -86,7 +86,7 @@ def items(where: str, base: str, lists: Lists) -> Iterator[Item]:
 def _mapped(name: str, item: str, base: str, lists: Lists) -> Iterator[Item]:
     field = "data" if name == "entries" else name
     for key, value in lists[name]:
-        path = f"{base}{field}[{shown(key)}]"
+        path = f"{base}{field}[{named(key)}]"
         yield Item(path, path, {"key": key, item: value})
 
 

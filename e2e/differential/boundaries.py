@@ -1,0 +1,70 @@
+"""Zones of every clinical impact, exposure, class of data and environment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any, Final
+
+from phiwarden.api.workload import ClinicalImpact, DataClass, Environment, Exposure
+from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.rulebook import examples
+
+_NARROW: Final[dict[str, Any]] = {
+    "service_accounts": ("app", "other"),
+    "registries": ("registry.hospital.example",),
+}
+_WIDE: Final[dict[str, Any]] = {
+    "service_accounts": ("app", "other"),
+    "api_access": ("app",),
+    "registries": ("registry.hospital.example/portal", "registry:5000", "ghcr.example/a/b"),
+    "regions": (),
+    "destinations": ("203.0.113.0/24", "198.51.100.9/32", "2001:db8::/32"),
+    "cluster_roles": ("deployer", "edit"),
+}
+_OPEN: Final[dict[str, Any]] = {
+    **_WIDE,
+    "regions": ("us-east-1",),
+    "destinations": ("0.0.0.0/0", "::/0"),
+}
+_LISTS: Final = ({}, _WIDE, _NARROW, _OPEN)
+
+
+def _boundaries() -> dict[str, ZoneBoundary]:
+    # Every impact with every exposure, holding patient data in production: there all rules act.
+    kinds = [
+        (impact, exposure, DataClass.PHI, Environment.PRODUCTION)
+        for exposure, impact in product(Exposure, ClinicalImpact)
+    ]
+    # Every class of data with every environment: there some of the rules rest.
+    kinds += [
+        (impact, exposure, data, environment)
+        for impact, exposure, (data, environment) in zip(
+            [*ClinicalImpact] * 6,
+            [*Exposure] * 6,
+            product(DataClass, Environment),
+            strict=False,
+        )
+    ]
+    return {
+        f"{impact}, {exposure}, {data}, {environment}": replace(
+            examples.ZONE,
+            impact=impact.value,
+            exposure=exposure.value,
+            data=data.value,
+            environment=environment.value,
+            **_LISTS[number % len(_LISTS)],
+        )
+        for number, (impact, exposure, data, environment) in enumerate(kinds)
+    }
+
+
+BOUNDARIES: Final = _boundaries()
+"""By what they are called in reports."""
+
+CHANGING: Final = tuple(
+    title
+    for title, boundary in BOUNDARIES.items()
+    if (boundary.data, boundary.environment) == ("phi", "production")
+)[::2]
+"""Those in which objects stand that are updated."""
