@@ -17,7 +17,7 @@ import pytest
 from e2e import zones
 from e2e.pod_security import Fixture, bare, dressed, fixtures
 from e2e.rest import Answer, Rest
-from e2e.verdicts import Listed, by_api_server, by_python, is_cut
+from e2e.verdicts import by_api_server, by_python, is_cut
 from e2e.waiting import until
 from phiwarden.api import names
 from phiwarden.cluster.resources import collection
@@ -40,10 +40,6 @@ BEYOND_THE_STANDARDS: Mapping[str, str] = {
 
 WINDOWS = frozenset({"PHI-POD-001", "PHI-POD-002"})
 """Rules that no Windows pod keeps: they ask for what Windows lacks, and the standards exempt it."""
-
-APPARMOR_OF_OLD = "apparmorprofile"
-"""The check whose pods use an annotation that the API server turns into the field which the rule
-reads, too. It does so in pods alone: Python and templates see the annotation."""
 
 NO_PODS = "procmount"
 """The check whose pods are invalid for newer API servers, so nobody judges them."""
@@ -228,20 +224,7 @@ def test_python_and_the_api_server_tell_the_same_failures(judged: Verdicts) -> N
         ):
             expected = by_python(obj, examples.ZONE)
             told = by_api_server(answer)
-            if obj["kind"] == POD.kind and switches_apparmor_off(verdict.fixture):
-                told = without_apparmor(told)
             assert told == (expected[: len(told)] if is_cut(answer) else expected), verdict.fixture
-
-
-def switches_apparmor_off(fixture: Fixture) -> bool:
-    return fixture.check == APPARMOR_OF_OLD and not fixture.passes
-
-
-def without_apparmor(told: Listed) -> Listed:
-    """Return what is told beside the failure that Python sees in the annotation alone."""
-    rest = [(rule, place) for rule, place in told if not place.endswith(".appArmorProfile")]
-    assert len(rest) == len(told) - 1
-    return rest
 
 
 def report(judged: Verdicts) -> str:

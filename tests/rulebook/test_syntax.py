@@ -98,6 +98,8 @@ def called(node: Call) -> str:
     return f"({written(node.target)}).{node.function}({', '.join(map(written, node.args))})"
 
 
+# hypothesis writes down every tree as it goes, for a failure that there may be.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=400, deadline=None, derandomize=True, database=None)
 @given(NODES)
 def test_what_is_written_is_read_back(node: Node) -> None:

@@ -99,5 +99,7 @@ _BUILT_IN: Final = {
 
 _ALONE: Final = ("isIP", "cidr")
 
-PORTABLE: Final = _BUILT_IN | {name: name not in _ALONE for name in FUNCTIONS if name != _MATCHES}
+PORTABLE: Final = _BUILT_IN | {
+    name: name not in _ALONE for name in FUNCTIONS if name not in (_MATCHES, _SIZE)
+}
 """Functions that a rule may call, and whether they are called on something, as `x.size()` is."""
