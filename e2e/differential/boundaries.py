@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, Final
 
+from hypothesis import strategies as st
+
 from phiwarden.api.workload import ClinicalImpact, DataClass, Environment, Exposure
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook import examples
@@ -62,9 +64,15 @@ def _boundaries() -> dict[str, ZoneBoundary]:
 BOUNDARIES: Final = _boundaries()
 """By what they are called in reports."""
 
-CHANGING: Final = tuple(
+STRICT: Final = tuple(
     title
     for title, boundary in BOUNDARIES.items()
     if (boundary.data, boundary.environment) == ("phi", "production")
-)[::2]
-"""Those in which objects stand that are updated."""
+)
+"""Those in which every rule acts."""
+
+CHANGING: Final = STRICT[::2]
+"""Those in which objects stand that are changed."""
+
+ANY: Final = st.one_of(st.sampled_from(STRICT), st.sampled_from(list(BOUNDARIES)))
+"""Titles of the zones in which objects are created, most of them strict ones."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from hypothesis import strategies as st
 
 from e2e.differential import texts
-from e2e.differential.near import LABELLED, Form, options
-from e2e.differential.network import manifest
-from phiwarden.rulebook.subjects import OTHERS
-
-_KINDS: Final = {kind.kind: kind for subject in OTHERS for kind in subject.kinds}
+from e2e.differential.kinds import kind_of, manifest
+from e2e.differential.near import LABELLED, Body, Form, options
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _RULES: Final = st.lists(
@@ -38,10 +36,11 @@ _RULES: Final = st.lists(
     max_size=2,
 )  # fmt: skip
 _GOOD_RULE: Final = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}
-ROLE: Final = Form(
-    _KINDS["Role"],
-    manifest(_KINDS["Role"], {"rules": [_GOOD_RULE]}),
-    manifest(_KINDS["Role"], {"rules": [{**_GOOD_RULE, "verbs": ["*"]}]}),
+_ROLE: Final = kind_of("Role")
+_ROLES: Final = Form(
+    _ROLE,
+    manifest(_ROLE, {"rules": [_GOOD_RULE]}),
+    manifest(_ROLE, {"rules": [{**_GOOD_RULE, "verbs": ["*"]}]}),
     [LABELLED, ("", {"rules": st.one_of(options(None, []), _RULES)})],
 )
 
@@ -70,11 +69,12 @@ def _to(kind: str, name: str) -> dict[str, str]:
     return {"apiGroup": _RBAC, "kind": kind, "name": name}
 
 
-BINDING: Final = Form(
-    _KINDS["RoleBinding"],
-    manifest(_KINDS["RoleBinding"], {"roleRef": _to("ClusterRole", "view")}),
+_BINDING: Final = kind_of("RoleBinding")
+_BINDINGS: Final = Form(
+    _BINDING,
+    manifest(_BINDING, {"roleRef": _to("ClusterRole", "view")}),
     manifest(
-        _KINDS["RoleBinding"],
+        _BINDING,
         {"roleRef": _to("ClusterRole", "view"), "subjects": [_to("Group", "system:authenticated")]},
     ),
     [
@@ -124,10 +124,11 @@ _MARKS: Final = options(
     {"phiwarden.dev/ai": "prompt", "app.kubernetes.io/version": "7"},
     {"phiwarden.dev/AI": "prompt"},
 )
-CONFIG_MAP: Final = Form(
-    _KINDS["ConfigMap"],
-    manifest(_KINDS["ConfigMap"], {"data": {"LOG_LEVEL": "info"}}),
-    manifest(_KINDS["ConfigMap"], {"data": {"DB_PASSWORD": "hunter2"}}),
+_CONFIG_MAP: Final = kind_of("ConfigMap")
+_CONFIG_MAPS: Final = Form(
+    _CONFIG_MAP,
+    manifest(_CONFIG_MAP, {"data": {"LOG_LEVEL": "info"}}),
+    manifest(_CONFIG_MAP, {"data": {"DB_PASSWORD": "hunter2"}}),
     [
         ("", {"data": st.one_of(options(None, {}), st.dictionaries(_KEYS, _ENTRIES, max_size=3))}),
         ("data", dict.fromkeys(["LOG_LEVEL", "DB_PASSWORD", "api-key"], _ENTRIES)),
@@ -137,14 +138,22 @@ CONFIG_MAP: Final = Form(
     ],
 )
 
+_SECRET: Final = kind_of("Secret")
 _ACCOUNT: Final = "kubernetes.io/service-account.name"
 _TOKEN: Final = "kubernetes.io/service-account-token"
 _TYPES: Final = options(None, "", "Opaque", f"{_TOKEN}s", "example.com/token")
 _ACCOUNTS: Final = st.sampled_from(["app", "other", "App", ""]).map(lambda name: {_ACCOUNT: name})
-SECRET: Final = Form(
-    _KINDS["Secret"],
-    manifest(_KINDS["Secret"], {"type": "Opaque", "metadata": {"annotations": {_ACCOUNT: "app"}}}),
-    manifest(_KINDS["Secret"], {"type": _TOKEN, "metadata": {"annotations": {_ACCOUNT: "other"}}}),
+
+
+def _secret(kind: str, account: str) -> Body:
+    """Return a Secret of a type, with the annotation that names the account of a token."""
+    return manifest(_SECRET, {"type": kind, "metadata": {"annotations": {_ACCOUNT: account}}})
+
+
+_SECRETS: Final = Form(
+    _SECRET,
+    _secret("Opaque", "app"),
+    _secret(_TOKEN, "other"),
     [
         LABELLED,
         ("", {"type": st.one_of(st.just(_TOKEN), _TYPES)}),
@@ -152,9 +161,9 @@ SECRET: Final = Form(
     ],
 )
 
-_REVISION: Final = _KINDS["ControllerRevision"]
+_REVISION: Final = kind_of("ControllerRevision")
 _OWNED: Final = [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "x", "uid": "u"}]
-REVISION: Final = Form(
+_REVISIONS: Final = Form(
     _REVISION,
     manifest(_REVISION, {"revision": 1, "data": {}}),
     manifest(_REVISION, {"revision": 2, "data": {"spec": {}}}),
@@ -165,10 +174,13 @@ REVISION: Final = Form(
     ],
 )
 
-FORMS: Final = {
-    "access": (ROLE, BINDING),
-    "configmaps": (CONFIG_MAP,),
-    "secrets": (SECRET,),
-    "revisions": (REVISION,),
+CHANGED: Final = {
+    "access": (_ROLES, _BINDINGS),
+    "configmaps": (_CONFIG_MAPS,),
+    "secrets": (_SECRETS,),
+    "revisions": (_REVISIONS,),
 }
-"""What is created and changed, by the name of its subject."""
+"""What is changed, by the name of its subject."""
+
+NEW: Final = {**CHANGED, "secrets": (_SECRETS, replace(_SECRETS, good=_secret(_TOKEN, "app")))}
+"""What is created, by the name of its subject."""

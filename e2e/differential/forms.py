@@ -12,14 +12,14 @@ from phiwarden.rulebook.subjects import SUBJECTS
 NEW: Final[dict[str, tuple[Form, ...]]] = {
     **carriers.NEW,
     **network.NEW,
-    **configuration.FORMS,
+    **configuration.NEW,
 }
 """What is created, by the name of its subject."""
 
 CHANGED: Final[dict[str, tuple[Form, ...]]] = {
     **carriers.CHANGED,
     **network.CHANGED,
-    **configuration.FORMS,
+    **configuration.CHANGED,
 }
 """What is changed, by the name of its subject."""
 

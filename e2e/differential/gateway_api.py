@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
-from e2e.differential.network import GATEWAYS
+from e2e.differential.kinds import GATEWAY_API
 from e2e.rest import Rest
 from e2e.waiting import until
 
@@ -37,7 +37,7 @@ def _established(root: Rest, path: str) -> bool:
 
 def _definitions() -> Iterator[dict[str, Any]]:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    for plural, kinds in groupby(GATEWAYS, key=lambda kind: kind.plural):
+    for plural, kinds in groupby(GATEWAY_API, key=lambda kind: kind.plural):
         first, *others = kinds
         yield {
             "apiVersion": "apiextensions.k8s.io/v1",

@@ -7,18 +7,9 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from e2e.differential import texts
+from e2e.differential.kinds import GATEWAY_API, kind_of, manifest
 from e2e.differential.near import LABELLED, Body, Form, Values, options, subset
 from phiwarden.rulebook.shapes import NETWORK_POLICY, SERVICE, Kind
-from phiwarden.rulebook.subjects import OTHERS
-
-_KINDS: Final = {(kind.kind, kind.version): kind for subject in OTHERS for kind in subject.kinds}
-
-
-def manifest(kind: Kind, body: Body) -> Body:
-    """Return an object of a kind, named so that what is stored is never in its way."""
-    metadata = {"name": "app", **body.get("metadata", {})}
-    return {"apiVersion": kind.api_version, "kind": kind.kind, **body, "metadata": metadata}
-
 
 _BALANCERS: Final = st.dictionaries(
     st.sampled_from(
@@ -36,7 +27,7 @@ _BALANCERS: Final = st.dictionaries(
 _PORTS: Final = [{"port": 80}]
 _ANNOTATED: Final = {"annotations": st.one_of(options(None, {}), _BALANCERS)}
 _BALANCER: Final = {"type": "LoadBalancer", "selector": {"app": "app"}, "ports": _PORTS}
-SERVICE_FORM: Final = Form(
+_SERVICES: Final = Form(
     SERVICE,
     manifest(SERVICE, {"spec": {"selector": {"app": "app"}, "ports": _PORTS}}),
     manifest(SERVICE, {"spec": _BALANCER}),
@@ -60,8 +51,8 @@ SERVICE_FORM: Final = Form(
 )
 _STATUS: Final = Form(
     SERVICE,
-    SERVICE_FORM.good,
-    SERVICE_FORM.bad,
+    _SERVICES.good,
+    _SERVICES.bad,
     [
         ("metadata", _ANNOTATED),
         ("status", {"loadBalancer": options({}, {"ingress": [{"ip": "203.0.113.9"}]})}),
@@ -70,7 +61,7 @@ _STATUS: Final = Form(
 )
 
 _POLICY: Final = {"podSelector": {}, "policyTypes": ["Ingress"]}
-POLICY_FORM: Final = Form(
+_POLICIES: Final = Form(
     NETWORK_POLICY,
     manifest(NETWORK_POLICY, {"spec": _POLICY}),
     manifest(NETWORK_POLICY, {"spec": {**_POLICY, "ingress": [{}]}}),
@@ -104,9 +95,9 @@ _REDIRECTS: Final = st.dictionaries(
     texts.FLAGS,
     max_size=2,
 )
-_INGRESS: Final = _KINDS["Ingress", "v1"]
+_INGRESS: Final = kind_of("Ingress")
 _HOST: Final = "portal.hospital.example"
-INGRESS_FORM: Final = Form(
+_INGRESSES: Final = Form(
     _INGRESS,
     manifest(_INGRESS, {"spec": {"tls": [{"hosts": [_HOST]}], "rules": [_rule(_HOST)]}}),
     manifest(_INGRESS, {"spec": {"rules": [_rule(_HOST)]}}),
@@ -157,9 +148,7 @@ def _gateway_form(kind: Kind) -> Form:
     )
 
 
-GATEWAYS: Final = tuple(k for k in _KINDS.values() if k.group == "gateway.networking.k8s.io")
-
-_SLICE: Final = _KINDS["EndpointSlice", "v1"]
+_SLICE: Final = kind_of("EndpointSlice")
 
 
 def _slice_form(family: str, good: str, bad: str, addresses: Values) -> Form:
@@ -187,13 +176,13 @@ _SLICES: Final = (
     _slice_form("FQDN", "a.example", "collector.example", texts.HOSTS),
 )
 
-_OLD_ENDPOINTS: Final = _KINDS["Endpoints", "v1"]
+_OLD_ENDPOINTS: Final = kind_of("Endpoints")
 _ADDRESSES: Final = st.lists(texts.ADDRESSES.map(lambda ip: {"ip": ip}), min_size=1, max_size=2)
 _SUBSET: Final = st.fixed_dictionaries(
     {"ports": st.just([{"port": 443}])},
     optional={"addresses": _ADDRESSES, "notReadyAddresses": _ADDRESSES},
 )
-ENDPOINTS_FORM: Final = Form(
+_OLD_SLICES: Final = Form(
     _OLD_ENDPOINTS,
     manifest(
         _OLD_ENDPOINTS,
@@ -207,16 +196,16 @@ ENDPOINTS_FORM: Final = Form(
 )
 
 NEW: Final = {
-    "services": (SERVICE_FORM,),
-    "networkpolicies": (POLICY_FORM,),
-    "routes": (INGRESS_FORM, *map(_gateway_form, GATEWAYS)),
-    "endpoints": (*_SLICES, ENDPOINTS_FORM),
+    "services": (_SERVICES,),
+    "networkpolicies": (_POLICIES,),
+    "routes": (_INGRESSES, *map(_gateway_form, GATEWAY_API)),
+    "endpoints": (*_SLICES, _OLD_SLICES),
 }
 """What is created, by the name of its subject."""
 
 CHANGED: Final = {
     **NEW,
-    "services": (SERVICE_FORM, _STATUS),
-    "endpoints": (_SLICES[0], ENDPOINTS_FORM),
+    "services": (_SERVICES, _STATUS),
+    "endpoints": (_SLICES[0], _OLD_SLICES),
 }
 """What is changed, by the name of its subject."""

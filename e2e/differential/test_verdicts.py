@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from e2e.differential import forms
-from e2e.differential.boundaries import BOUNDARIES, CHANGING
+from e2e.differential.boundaries import ANY, BOUNDARIES, CHANGING
 from e2e.differential.comparing import (
     ADMITTED,
     NOT_COMPARED,
@@ -34,7 +34,7 @@ from phiwarden.rulebook.subjects import SUBJECTS, Subject
 USUAL = 4000
 EXAMPLES = max(USUAL, int(os.environ.get("PHIWARDEN_DIFFERENTIAL_EXAMPLES", USUAL)))
 SHARES = {
-    "pods": (12, 4), "workloads": (16, 8), "templates": (10, 3), "cronjobs": (8, 3), "scale": (0, 2),
+    "pods": (12, 4), "workloads": (16, 8), "templates": (10, 3), "cronjobs": (8, 3), "scale": (0, 5),
     "services": (6, 4), "networkpolicies": (1, 1), "routes": (6, 4), "endpoints": (4, 2), "access": (5, 3),
     "configmaps": (6, 4), "secrets": (3, 1), "revisions": (1, 1),
 }  # fmt: skip
@@ -94,7 +94,7 @@ class Comparison:
     def of_a_new_object(self, data: st.DataObject, form: Form, field: Field) -> None:
         """Compare the verdicts on an object that does not exist yet."""
         obj = data.draw(near(form.good, field, form.fields()))
-        title = data.draw(st.sampled_from(list(BOUNDARIES)))
+        title = data.draw(ANY)
         trusted = self.subject.name == "networkpolicies" and data.draw(st.booleans())
         zone = BOUNDARIES[title]
         found = standard_judge().failures(obj, zone, trusted=trusted)
@@ -125,7 +125,7 @@ class Comparison:
 def was_worth_it(subject: Subject, seen: Tally) -> None:
     """Hold that most was compared, that both verdicts are common, and that each rule was met by both."""
     compared = seen.total(ADMITTED, REFUSED)
-    assert compared > sum(seen.objects.values()) * 2 / 3
+    assert compared > sum(seen.objects.values()) / 2
     assert min(seen.total(ADMITTED), seen.total(REFUSED)) > compared / 20
     expected = {(rule.id, outcome) for rule in about(subject) for outcome in outcomes(rule)}
     assert expected <= set(seen.rules)

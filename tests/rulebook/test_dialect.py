@@ -1,8 +1,9 @@
 """What Python's CEL adds to its library means what the API server means."""
 
+import cel
 import pytest
 
-from phiwarden.rulebook.dialect import FUNCTIONS
+from phiwarden.rulebook.dialect import FUNCTIONS, program
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,12 @@ def test_addresses(text: str, is_one: bool) -> None:
 )
 def test_networks(network: str, address: str, inside: bool) -> None:
     assert FUNCTIONS["containsIP"](FUNCTIONS["cidr"](network), address) is inside
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [("", 0), ("abc", 3), ("\u00e9", 1), ("\U0001f600" * 2, 2), (["a", "b"], 2), ({"a": "b"}, 1)],
+)
+def test_a_size_counts_characters_and_not_bytes(value: object, size: int) -> None:
+    context = cel.Context(variables={"value": value}, functions=FUNCTIONS)
+    assert program("value.size()", "a test").execute(context) == size

@@ -1,0 +1,121 @@
+"""What Python once judged in another way than the API server, found by e2e/differential."""
+
+import json
+from typing import Any
+
+import pytest
+
+from phiwarden.rulebook import examples
+from phiwarden.rulebook.evaluate import standard_judge
+from phiwarden.rulebook.model import Example
+from phiwarden.rulebook.shapes import PODS, WORKLOADS
+
+(POD,) = PODS.kinds
+DEPLOYMENT, STATEFUL_SET, DAEMON_SET = WORKLOADS.kinds
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/app"
+UNCONFINED = {"appArmorProfile": {"type": "Unconfined"}}
+
+
+def pod(**changes: Any) -> dict[str, Any]:
+    return examples.manifest(POD, examples.pod_template(Example(**changes)))
+
+
+def told(obj: dict[str, Any]) -> list[str]:
+    return [
+        f"{failure.rule} {failure.place} ({failure.found})"
+        for failure in standard_judge().failures(obj, examples.ZONE)
+    ]
+
+
+def annotated(value: str, **security: Any) -> dict[str, Any]:
+    """Return a Pod whose container has an old AppArmor annotation, beside a profile of the pod."""
+    confined = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    return pod(annotations={APPARMOR: value}, pod={"securityContext": {**confined, **security}})
+
+
+@pytest.mark.parametrize(
+    ("obj", "broken"),
+    [
+        (annotated("runtime/default"), []),
+        (annotated("runtime/default", **UNCONFINED), []),
+        (annotated("localhost/app", **UNCONFINED), []),
+        (
+            annotated("localhost/", **UNCONFINED),
+            ["spec.containers[app].securityContext.appArmorProfile (Unconfined)"],
+        ),
+        (
+            annotated("unconfined"),
+            [
+                "spec.containers[app].securityContext.appArmorProfile (Unconfined)",
+                f"metadata.annotations[{APPARMOR}] (unconfined)",
+            ],
+        ),
+    ],
+)
+def test_the_annotation_of_a_pod_is_read_as_its_field(
+    obj: dict[str, Any], broken: list[str]
+) -> None:
+    assert told(obj) == [f"PHI-POD-002 {each}" for each in broken]
+
+
+def test_the_annotation_of_a_template_is_not() -> None:
+    template = examples.pod_template(Example(annotations={APPARMOR: "unconfined"}))
+    assert told(examples.manifest(DEPLOYMENT, template)) == [
+        f"PHI-POD-002 spec.template.metadata.annotations[{APPARMOR}] (unconfined)"
+    ]
+
+
+def test_a_field_of_the_container_counts_for_more_than_its_annotation() -> None:
+    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    profile = {"appArmorProfile": {"type": "RuntimeDefault"}, "readOnlyRootFilesystem": True}
+    obj = pod(
+        annotations={APPARMOR: "unconfined"}, container={"securityContext": {**security, **profile}}
+    )
+    assert told(obj) == [f"PHI-POD-002 metadata.annotations[{APPARMOR}] (unconfined)"]
+
+
+def test_a_long_name_of_an_annotation_is_told_in_full() -> None:
+    key = f"{'long.' * 49}example/{'a' * 63}"
+    assert told(pod(annotations={key: "://u:p@h"})) == [
+        f"PHI-SEC-001 metadata.annotations[{key}] ((not shown))"
+    ]
+
+
+def test_ports_are_told_where_they_are_the_fault() -> None:
+    """On the node's network the API server writes a hostPort for every port."""
+    ports = {"ports": [{"containerPort": 8443}]}
+    shares = ["PHI-POD-003 spec (hostNetwork )"]
+    assert told(pod(pod={"hostNetwork": True}, container=ports)) == shares
+    ports["ports"][0]["hostPort"] = 8443
+    assert told(pod(pod={"hostNetwork": True}, container=ports)) == shares
+    assert told(pod(container=ports)) == ["PHI-POD-003 spec.containers[app].ports (8443)"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(DEPLOYMENT, "strategy"), (STATEFUL_SET, "updateStrategy"), (DAEMON_SET, "updateStrategy")],
+)
+def test_an_empty_strategy_is_the_default_one(kind: Any, field: str) -> None:
+    obj = examples.manifest(kind, examples.pod_template(Example()))
+    obj["spec"][field] = {"type": ""}
+    assert told(obj) == []
+
+
+def test_failures_of_the_template_come_before_those_of_the_settings() -> None:
+    template = examples.pod_template(Example(annotations={"dsn": "://u:p@h"}))
+    obj = examples.manifest(DEPLOYMENT, template)
+    obj["spec"]["strategy"] = {"type": "Recreate"}
+    assert [line.split()[0] for line in told(obj)] == ["PHI-SEC-001", "PHI-REL-001"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told_as"),
+    [
+        ("capabilities", {"drop": []}, "capabilities.drop (absent)"),
+        ("seLinuxOptions", {"user": "u", "type": ""}, "seLinuxOptions (user or role)"),
+    ],
+)
+def test_what_is_empty_is_found_absent(path: str, value: Any, told_as: str) -> None:
+    obj = json.loads(json.dumps(pod()))
+    obj["spec"]["containers"][0]["securityContext"][path] = value
+    assert told(obj) == [f"PHI-POD-001 spec.containers[app].securityContext.{told_as}"]
