@@ -205,7 +205,7 @@ def test_an_agreement_closes_its_flow_by_itself_when_its_day_ends(
     name = unique("expiring")
     clock = tmp_path / "run.py"
     clock.write_text(MOVED_CLOCK)
-    with running(shipped, command=(str(clock), "2027-06-30T23:59:58+00:00")):
+    with running(shipped, command=(str(clock), "2027-06-30T23:59:45+00:00")):
         externals = [workloads.external("epic-fhir", "2027-06-30")]
         assert workloads.apply(root, clinic(name, externals=externals)).ok
         wait(root, name, "AgreementsInForce", "True", "ExpiresWithin7Days")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 """Seconds after which a condition that did not come true fails a test."""
 
 
