@@ -10,7 +10,7 @@ import pytest
 from e2e import zones
 from e2e.product import Product
 from e2e.rest import Answer, Rest, connect
-from e2e.verdicts import fixes, lines
+from e2e.verdicts import to_tell, told
 from e2e.waiting import until
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster.resources import collection
@@ -96,9 +96,7 @@ def test_the_api_server_agrees_with_the_example(
         else:
             assert not passes
             assert answer.code == 403, answer.body
-            listed = [f"{f.rule} {f.place}: {f.problem} (found {f.found})" for f in denied]
-            assert lines(answer) == listed
-            assert fixes(answer) == {f.rule: f.fix for f in denied}
+            assert told(answer) == to_tell(denied)
         asked += 1
     assert asked
 

@@ -20,7 +20,10 @@ _BROKEN = re.compile(r"; broken: (.*?)\) refuses this: ")
 
 
 def told(answer: Answer) -> list[str]:
-    """Return the parts of a refusal: failures first, then what to do about each rule."""
+    """Return the parts of a refusal: each failure, then what to do about each rule.
+
+    There are none in any other answer. The last may be cut off (`is_cut`).
+    """
     _, _, listed = answer.message.removesuffix(" ...").partition(" refuses this: ")
     return listed.split(" | ") if listed else []
 
@@ -41,20 +44,9 @@ def broken(answer: Answer) -> list[str]:
     return match[1].split(", ") if match else []
 
 
-def lines(answer: Answer) -> list[str]:
-    """Return the failures that a refusal by the rules lists; none for any other answer."""
-    return [line for line in told(answer) if not line.startswith("fix ")]
-
-
-def fixes(answer: Answer) -> dict[str, str]:
-    """Return what a refusal says to do, by rule."""
-    listed = [line.removeprefix("fix ") for line in told(answer) if line.startswith("fix ")]
-    return {rule: fix for rule, _, fix in (line.partition(": ") for line in listed)}
-
-
 def by_api_server(answer: Answer) -> Listed:
     """Return what a refusal by the rules lists; the last may be cut off where there are many."""
-    found = [_FAILURE.match(line) for line in lines(answer)]
+    found = [_FAILURE.match(part) for part in told(answer)]
     return [(match[1], match[2]) for match in found if match]
 
 

@@ -50,7 +50,7 @@ _POOR_SETTINGS: Final[dict[str, Body]] = {
     "StatefulSet": {"replicas": 1, "revisionHistoryLimit": 1},
     "DaemonSet": {"updateStrategy": {"type": "OnDelete"}},
 }
-# What is stored, while its zone does not enforce yet, shall neither run nor be scheduled.
+# What is stored, while its zone does not enforce yet, rests where its kind can.
 _IDLE: Final[dict[str, Body]] = {
     "Pod": {"schedulingGates": [{"name": "example.com/later"}]},
     "Deployment": {"paused": True},

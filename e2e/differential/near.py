@@ -32,7 +32,7 @@ ABSENT: Final[Any] = object()
 """Stands for a field that is not there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Form:
     """A kind, and what is generated of it.
 
@@ -45,9 +45,9 @@ class Form:
     """
 
     kind: Kind
-    good: Body = dataclasses.field(repr=False)
-    bad: Body = dataclasses.field(repr=False)
-    edges: Edges = dataclasses.field(repr=False)
+    good: Body
+    bad: Body
+    edges: Edges
     through: str = ""
 
     @property
@@ -58,6 +58,9 @@ class Form:
     def fields(self) -> list[Field]:
         """Return every field that is changed."""
         return fields(self.edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
 
 
 def fields(edges: Edges) -> list[Field]:

@@ -18,7 +18,6 @@ from e2e.differential import forms
 from e2e.differential.boundaries import ANY, BOUNDARIES, CHANGING
 from e2e.differential.comparing import (
     ADMITTED,
-    NOT_COMPARED,
     REFUSED,
     Case,
     Tally,
@@ -40,8 +39,6 @@ SHARES = {
 }  # fmt: skip
 """Of all examples: how many parts are new objects of a subject, and how many are changes."""
 PART = EXAMPLES // sum(new + changed for new, changed in SHARES.values())
-
-
 BOUNDED = settings(
     max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -51,10 +48,10 @@ and each starts from another field."""
 Judge = Callable[[st.DataObject, Form, Field], None]
 
 
-def explore(forms_: Sequence[Form], parts: int, judge: Judge) -> None:
+def explore(of: Sequence[Form], parts: int, judge: Judge) -> None:
     """Have as many examples judged as a number of parts comes to, and some for each field."""
     having: dict[Field, list[Form]] = {}
-    for form in forms_:
+    for form in of:
         for field in form.fields():
             having.setdefault(field, []).append(form)
     runs = max(len(having), parts * PART // BOUNDED.max_examples)
@@ -96,13 +93,13 @@ class Comparison:
         obj = data.draw(near(form.good, field, form.fields()))
         title = data.draw(ANY)
         trusted = self.subject.name == "networkpolicies" and data.draw(st.booleans())
-        zone = BOUNDARIES[title]
-        found = standard_judge().failures(obj, zone, trusted=trusted)
+        case = Case(form.name, self.subject, BOUNDARIES[title])
+        found = standard_judge().failures(obj, case.zone, trusted=trusted)
         answer = self.place.ask_for_new(form, obj, title, trusted=trusted)
-        case = Case(form.name, self.subject, zone)
         if compare(self.seen, case, answer, found) and answer.ok:
             # What is stored is audited, and has more fields than what was written.
-            assert standard_judge().failures(answer.body, zone, trusted=trusted) == found
+            stored = answer.body
+            assert standard_judge().failures(stored, case.zone, trusted=trusted) == found
 
     def of_a_change(self, data: st.DataObject, form: Form, field: Field) -> None:
         """Compare the verdicts on a change of an object from before its zone enforced."""
@@ -112,14 +109,13 @@ class Comparison:
         title = data.draw(st.sampled_from(CHANGING))
         old = self.place.stored(form, stored)
         new = self.place.made_of(form, stored, patch)
+        case = Case(form.name, self.subject, BOUNDARIES[title])
         if not new.ok:
             # Whatever the rules have against it, the API server would not take it anyway.
-            self.seen.objects[form.name, NOT_COMPARED] += 1
+            compare(self.seen, case, new, ())
             return
-        zone = BOUNDARIES[title]
-        found = standard_judge().failures(new.body, zone, old=old)
-        answer = self.place.ask_for_change(form, stored, patch, title)
-        compare(self.seen, Case(form.name, self.subject, zone), answer, found)
+        found = standard_judge().failures(new.body, case.zone, old=old)
+        compare(self.seen, case, self.place.ask_for_change(form, stored, patch, title), found)
 
 
 def was_worth_it(subject: Subject, seen: Tally) -> None:

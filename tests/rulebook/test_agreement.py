@@ -119,3 +119,9 @@ def test_what_is_empty_is_found_absent(path: str, value: Any, told_as: str) -> N
     obj = json.loads(json.dumps(pod()))
     obj["spec"]["containers"][0]["securityContext"][path] = value
     assert told(obj) == [f"PHI-POD-001 spec.containers[app].securityContext.{told_as}"]
+
+
+def test_an_empty_policy_for_traffic_is_the_default_one() -> None:
+    spec = {"type": "NodePort", "selector": {"app": "app"}, "externalTrafficPolicy": ""}
+    found = told({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": spec})
+    assert "PHI-NET-005 spec.externalTrafficPolicy (Cluster)" in found
