@@ -18,7 +18,7 @@ import pytest
 from e2e import zones
 from e2e.product import Product
 from e2e.rest import Answer, Rest, connect
-from e2e.verdicts import lines
+from e2e.verdicts import told
 from e2e.waiting import until
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
@@ -186,7 +186,7 @@ def test_what_breaks_a_rule_many_times_hears_of_the_rule(
     answer = ask(developer, namespaces[zone], obj)
     assert answer.code == 403
     assert f"broken: {rule}" in answer.message, answer.message[:300]
-    assert any(line.startswith(rule) for line in lines(answer))
+    assert any(line.startswith(rule) for line in told(answer))
 
 
 @pytest.mark.parametrize("case", TOO_MUCH)

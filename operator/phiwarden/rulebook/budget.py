@@ -25,10 +25,10 @@ _TWICE: Final = 2
 
 
 def costs(policy: Mapping[str, Any]) -> dict[str, Cost]:
-    """Return what each variable of a policy costs at most, for the largest object (`sizes`)."""
+    """Return what each expression of a policy costs at most, for the largest object (`sizes`)."""
     found: dict[str, Cost] = {}
     known = dict(sizes.VARIABLES)
-    for variable in policy["spec"]["variables"]:
+    for variable in (*policy["spec"].get("matchConditions", ()), *policy["spec"]["variables"]):
         names = {
             "object": sizes.OBJECT,
             "oldObject": sizes.OBJECT,
@@ -43,12 +43,13 @@ def costs(policy: Mapping[str, Any]) -> dict[str, Cost]:
 
 def faults(policy: Mapping[str, Any]) -> Iterator[str]:
     """Yield what in a policy the API server might refuse requests for, or the policy itself."""
-    for variable in policy["spec"]["variables"]:
+    conditions = policy["spec"].get("matchConditions", ())
+    for variable in (*conditions, *policy["spec"]["variables"]):
         if len(variable["expression"]) > LONGEST:
             length = f"{len(variable['expression']):,} of at most {LONGEST:,} characters"
             yield f"it takes {length} in a policy: ask less, or in fewer words"
     found = costs(policy)
-    for name in ("clean", "failures"):
+    for name in ("clean", "failures", *(condition["name"] for condition in conditions)):
         if found[name].most > PER_EXPRESSION:
             yield (
                 f"it may cost {found[name].most:,} of at most {PER_EXPRESSION:,}, chiefly"
@@ -56,6 +57,7 @@ def faults(policy: Mapping[str, Any]) -> Iterator[str]:
                 " (x.size() <= 512 && ...), or loop less"
             )
             return
+    # Conditions have a budget of their own, of more than one expression may cost.
     spent = sum(min(bound.most, PER_EXPRESSION) for bound in found.values())
     spent += (_TWICE - 1) * found["clean"].most
     if spent > PER_POLICY:

@@ -165,7 +165,7 @@ class _Meter:
         match node.key:
             case Literal(str() as name):
                 return found.at(name)
-            case Name(name) if scope.ranges.get(name) == node.of:
+            case Name(name) if scope.ranges.get(name) == _present(node.of):
                 # The key goes through this very map, and so its values are met once each.
                 return replace(found.entry(), walks=scope.names[name].walks)
         return found.entry()

@@ -24,15 +24,17 @@ class Question:
     condition: str | None
 
     @property
+    def guard(self) -> str | None:
+        """Return CEL, the same for every item, without which nothing offends; None: always asked."""
+        # A rollback by phiwarden must not fail over what phiwarden would never put back.
+        report = "!variables.putBack" if self.rule.running is Running.REPORT else None
+        return " && ".join(filter(None, (self.condition, report))) or None
+
+    @property
     def offends(self) -> str:
         """Return CEL that is true for an offender of whom the rule denies something."""
-        terms = [f"({self.check.offends})"]
-        if self.condition is not None:
-            terms.insert(0, self.condition)
-        if self.rule.running is Running.REPORT:
-            # A rollback by phiwarden must not fail over what phiwarden would never put back.
-            terms.append("!variables.putBack")
-        return f"({' && '.join(terms)})" if len(terms) > 1 else terms[0]
+        asked = f"({self.check.offends})"
+        return asked if self.guard is None else f"({self.guard} && {asked})"
 
 
 def condition(rule: Rule, levels: Iterable[Severity]) -> str | None:
@@ -74,6 +76,7 @@ def questions(rules: Iterable[Rule], part: Part, levels: Sequence[Severity]) -> 
 
 
 _EVERY: Final = {
+    Each.OBJECT: "{}",
     Each.VOLUME: "variables.volumes.all(volume, {})",
     Each.CONTAINER: "variables.containers.all(container, {})",
     Each.LASTING_CONTAINER: "variables.lastingContainers.all(container, {})",
@@ -83,22 +86,34 @@ _EVERY: Final = {
     ),
     Each.ENTRY: "variables.entries.all(key, [variables.entries[key]].all(entry, {}))",
 }
+_ORDER: Final = tuple(_EVERY)
 
 
-def clean(asked: Sequence[Question], *, debuggable: bool = True) -> str:
+def clean(asked: Sequence[Question], *, debuggable: bool = True, guarded: bool = True) -> str:
     """Return one boolean of CEL: no question finds an offender.
 
     Args:
         asked: the questions.
         debuggable: whether what is asked about can have ephemeral containers. A template
             cannot, and so one loop serves for both kinds of checks.
+        guarded: whether a question counts only behind its guard, or everywhere.
     """
-    terms = [f"!{q.offends}" for q in asked if q.check.each is Each.OBJECT]
-    for each, every in _EVERY.items():
-        inner = [f"!{q.offends}" for q in asked if _loop(q.check.each, debuggable) is each]
-        if inner:
-            terms.append(every.format(" && ".join(inner)))
-    return " && ".join(terms)
+    groups: dict[tuple[Each, str | None], list[str]] = {}
+    for question in asked:
+        loop = _loop(question.check.each, debuggable)
+        guard = question.guard if guarded else None
+        groups.setdefault((loop, guard), []).append(f"!({question.check.offends})")
+    # A guard stands before a loop, not in it: the API server pays for every node it goes through.
+    return " && ".join(
+        _guarded(guard, _EVERY[each].format(" && ".join(inner)))
+        for (each, guard), inner in sorted(
+            groups.items(), key=lambda group: _ORDER.index(group[0][0])
+        )
+    )
+
+
+def _guarded(guard: str | None, holds: str) -> str:
+    return holds if guard is None else f"(!({guard}) || ({holds}))"
 
 
 def _loop(each: Each, debuggable: bool) -> Each:  # noqa: FBT001 - the one thing it depends on

@@ -8,13 +8,20 @@ pkg/admission/plugin/policy/validating/validator.go), so the message asks
 validations are told one by one, and only the first is shown, so one
 validation joins every failure. A message with a line break, or of more than
 5 KiB, would be dropped for the fixed text.
+
+What carries a pod is judged by two policies, of which never more than one
+speaks. Most questions need nothing but the manifest. They are a matchCondition
+of the second policy, asked once, and nothing of that policy is evaluated where
+they find no offender; the first asks the few that need the zone, which a
+matchCondition cannot see.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from phiwarden.api import names
@@ -29,6 +36,8 @@ Manifest = dict[str, Any]
 
 MESSAGE_LIMIT: Final = 4600
 """Characters of a message; the API server drops more than 5,120 bytes."""
+
+_OFFENDS: Final = "offends-by-itself"
 
 _ACTIONS: Final = {
     Enforcement.ENFORCE: ["Deny"],
@@ -65,7 +74,9 @@ def _policy(
     message: str,
     subresources: Sequence[str] = (),
     object_selector: Manifest | None = None,
+    only_if: str | None = None,
 ) -> Manifest:
+    condition = {"matchConditions": [{"name": _OFFENDS, "expression": only_if}]} if only_if else {}
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -78,7 +89,11 @@ def _policy(
                 "objectSelector": object_selector or {},
                 "resourceRules": _resource_rules(kinds, operations, subresources),
             },
-            "variables": [{"name": v.name, "expression": v.expression} for v in variables],
+            **condition,
+            "variables": [
+                {"name": v.name, "expression": v.expression}
+                for v in words.needed(variables, "clean", "text")
+            ],
             "validations": [
                 {
                     "expression": "variables.clean",
@@ -183,37 +198,90 @@ def _told(rules: Iterable[Rule]) -> tuple[words.Variable, ...]:
 _Asked = Mapping[Part, Sequence[Question]]
 
 
-def _subject_policy(rules: Sequence[Rule], subject: Subject, name: str) -> list[Manifest]:
-    """Return the policy of a subject with its bindings; nothing if no rule asks about it."""
+def _subject_policies(rules: Sequence[Rule], subject: Subject, name: str) -> list[Manifest]:
+    """Return the policies of a subject with their bindings; nothing if no rule asks about it."""
     asked: _Asked = {
         part: found for part in subject.parts if (found := questions(rules, part, [Severity.DENY]))
     }
     if not asked:
         return []
-    variables = words.variables_of(subject)
-    debuggable = "pods/ephemeralcontainers" in subject.subresources
-    judged = " && ".join(
-        f"({words.same(part)} || ({clean(found, debuggable=debuggable)}))"
-        for part, found in asked.items()
-    )
-    untouched = " && ".join(words.same(part) for part in subject.parts)
-    passes = [untouched, f"(variables.readable && {judged})"]
-    if any(variable.name == "held" for variable in variables):
-        passes.append("variables.held")
-    policy = _policy(
-        name,
-        about=subject.about,
-        kinds=subject.kinds,
-        operations=["CREATE", "UPDATE"],
-        subresources=subject.subresources,
-        variables=(
-            *variables,
-            words.Variable("clean", " || ".join(passes)),
-            *_zone_texts(asked),
-        ),
-        message=_STATIC,
-    )
-    return [policy, *_bindings(name, "namespaceSelector")]
+    verdict = _Verdict(subject, words.variables_of(subject))
+    of_zone = _only(asked, verdict.of_zone)
+    by_itself = _only(asked, lambda question: not verdict.of_zone(question))
+    if subject.shape is None or not by_itself:
+        return verdict.policy(asked, name)
+    offends = f"!({verdict.untouched} || ({verdict.judged(by_itself, guarded=False)}))"
+    offends = words.written_out(offends, verdict.variables, short=False)
+    if not of_zone:
+        return verdict.policy(asked, name, only_if=offends)
+    return [
+        *verdict.policy(of_zone, name, unless=offends),
+        *verdict.policy(asked, f"{name}-manifest", only_if=offends),
+    ]
+
+
+def _only(asked: _Asked, wanted: Callable[[Question], bool]) -> _Asked:
+    kept = {part: [q for q in questions_ if wanted(q)] for part, questions_ in asked.items()}
+    return {part: questions_ for part, questions_ in kept.items() if questions_}
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What the policies of a subject share."""
+
+    subject: Subject
+    variables: tuple[words.Variable, ...]
+
+    @property
+    def untouched(self) -> str:
+        return " && ".join(words.same(part) for part in self.subject.parts)
+
+    def of_zone(self, question: Question) -> bool:
+        """Return whether a question needs the zone, beside the guard that it stands behind."""
+        return words.of_the_zone(question.check.offends, self.variables)
+
+    def judged(self, asked: _Asked, *, guarded: bool = True) -> str:
+        """Return CEL that is true if no question finds an offender in what was touched."""
+        debuggable = "pods/ephemeralcontainers" in self.subject.subresources
+        found = (
+            (part, clean(questions_, debuggable=debuggable, guarded=guarded))
+            for part, questions_ in asked.items()
+        )
+        return " && ".join(f"({words.same(part)} || ({holds}))" for part, holds in found)
+
+    def policy(
+        self,
+        asked: _Asked,
+        name: str,
+        *,
+        unless: str | None = None,
+        only_if: str | None = None,
+    ) -> list[Manifest]:
+        """Return a policy with its bindings.
+
+        Args:
+            asked: the questions that it decides.
+            name: of the policy.
+            unless: CEL of what another policy decides, with all questions.
+            only_if: CEL without which it decides nothing.
+        """
+        passes = [self.untouched, f"(variables.readable && {self.judged(asked)})"]
+        if any(variable.name == "held" for variable in self.variables):
+            passes.append("variables.held")
+        if unless is not None:
+            passes.append(unless)
+        verdict = words.written_out(" || ".join(passes), self.variables)
+        policy = _policy(
+            name,
+            about=self.subject.about,
+            kinds=self.subject.kinds,
+            operations=["CREATE", "UPDATE"],
+            subresources=self.subject.subresources,
+            variables=(*self.variables, words.Variable("clean", verdict), *_zone_texts(asked)),
+            message=_STATIC,
+            only_if=only_if,
+        )
+        return [policy, *_bindings(name, "namespaceSelector")]
 
 
 def _guard_policy(
@@ -276,7 +344,7 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
     """
     manifests: list[Manifest] = []
     for subject in SUBJECTS:
-        manifests += _subject_policy(rules, subject, f"phiwarden-{subject.name}")
+        manifests += _subject_policies(rules, subject, f"phiwarden-{subject.name}")
     manifests += _guard_policy(
         rules,
         Reads.OWNED,
@@ -331,7 +399,7 @@ def render_own(rules: Sequence[Rule]) -> list[Manifest]:
     """Return the policies and bindings of rules that a platform team adds, beside phiwarden's."""
     manifests: list[Manifest] = []
     for subject in SUBJECTS:
-        manifests += _subject_policy(rules, subject, f"phiwarden-own-{subject.name}")
+        manifests += _subject_policies(rules, subject, f"phiwarden-own-{subject.name}")
     return _labelled(manifests)
 
 

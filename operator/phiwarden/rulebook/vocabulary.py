@@ -9,6 +9,8 @@ needs a parameter object.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,10 +30,18 @@ EXEMPT_GROUPS: Final = "@exemptGroups@"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of a policy: its name and the CEL that computes it when it is first used."""
+    """A variable of a policy.
+
+    Attributes:
+        name: its name.
+        expression: CEL that computes it when it is first used.
+        short: whether a verdict is cheaper with the expression than with the variable, which the
+            API server evaluates as a program of its own.
+    """
 
     name: str
     expression: str
+    short: bool = False
 
 
 _LABELS: Final = "namespaceObject.metadata.labels"
@@ -83,16 +93,16 @@ _READABLE: Final = (
 )
 
 ZONE: Final = (
-    Variable("readable", _READABLE),
+    Variable("readable", _READABLE, short=True),
     Variable("unreadable", _UNREADABLE),
-    Variable("kind", "request.kind.kind"),
-    Variable("putBack", f"request.userInfo.username == '{OPERATOR}'"),
-    Variable("data", f"{_LABELS}['{names.DATA}']"),
-    Variable("environment", f"{_LABELS}['{names.ENVIRONMENT}']"),
-    Variable("impact", f"{_LABELS}['{names.IMPACT}']"),
-    Variable("exposure", f"{_LABELS}['{names.EXPOSURE}']"),
+    Variable("kind", "request.kind.kind", short=True),
+    Variable("putBack", f"request.userInfo.username == '{OPERATOR}'", short=True),
+    Variable("data", f"{_LABELS}['{names.DATA}']", short=True),
+    Variable("environment", f"{_LABELS}['{names.ENVIRONMENT}']", short=True),
+    Variable("impact", f"{_LABELS}['{names.IMPACT}']", short=True),
+    Variable("exposure", f"{_LABELS}['{names.EXPOSURE}']", short=True),
     Variable("registries", _listed(names.REGISTRIES)),
-    Variable("serviceAccounts", _listed(names.SERVICE_ACCOUNTS)),
+    Variable("serviceAccounts", _listed(names.SERVICE_ACCOUNTS), short=True),
     Variable("apiAccess", _listed(names.API_ACCESS)),
     Variable("regions", _listed(names.REGIONS)),
     Variable("destinations", _listed(names.DESTINATIONS)),
@@ -139,7 +149,7 @@ def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
     here = f"object{shape.path}"
     held = (_HELD,) if shape is PODS else ()
     return (
-        Variable("pod", f"{here}.spec"),
+        Variable("pod", f"{here}.spec", short=True),
         Variable(
             "annotations",
             f"has({here}.metadata) && has({here}.metadata.annotations)"
@@ -147,11 +157,12 @@ def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
         ),
         Variable("containers", _joined(Each.CONTAINER)),
         Variable("lastingContainers", _joined(Each.LASTING_CONTAINER)),
-        Variable("volumes", "has(variables.pod.volumes) ? variables.pod.volumes : []"),
+        Variable("volumes", "has(variables.pod.volumes) ? variables.pod.volumes : []", short=True),
         Variable(
             "serviceAccount",
             "has(variables.pod.serviceAccountName) ? variables.pod.serviceAccountName"
             " : has(variables.pod.serviceAccount) ? variables.pod.serviceAccount : 'default'",
+            short=True,
         ),
         *held,
     )
@@ -195,6 +206,47 @@ def variables_of(subject: Subject) -> tuple[Variable, ...]:
     more = [v for reads, found in _OF_READS.items() if subject.reads(reads) for v in found]
     pod = () if subject.shape is None else _pod_variables(subject.shape)
     return (*ZONE, *pod, *more)
+
+
+def written_out(expression: str, variables: Iterable[Variable], *, short: bool = True) -> str:
+    """Return CEL with the expressions of variables in place of their names.
+
+    Args:
+        expression: the CEL.
+        variables: those that it may name.
+        short: whether only short ones are written out, or all.
+    """
+    known = {v.name: v.expression for v in variables if v.short or not short}
+
+    def expressed(match: re.Match[str]) -> str:
+        text = known.get(match[1])
+        if text is None:
+            return match[0]
+        whole = written_out(text, variables, short=short)
+        return whole if _PATH.fullmatch(whole) else f"({whole})"
+
+    return _NAMED.sub(expressed, expression)
+
+
+_NAMED: Final = re.compile(r"\bvariables\.(\w+)")
+_PATH: Final = re.compile(r"[\w.]+(\['[^']*'\])*")
+
+
+def needed(variables: Sequence[Variable], *names: str) -> tuple[Variable, ...]:
+    """Return the variables that some of them, by name, are computed from, and these themselves.
+
+    The API server prepares every variable of a policy for every request.
+    """
+    wanted = set(names)
+    for variable in reversed(variables):
+        if variable.name in wanted:
+            wanted |= set(_NAMED.findall(variable.expression))
+    return tuple(variable for variable in variables if variable.name in wanted)
+
+
+def of_the_zone(expression: str, variables: Iterable[Variable]) -> bool:
+    """Return whether CEL reads anything of the zone, and not of the request alone."""
+    return "namespaceObject" in written_out(expression, variables, short=False)
 
 
 def same(part: Part) -> str:
