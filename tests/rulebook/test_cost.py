@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from phiwarden.rulebook import budget
+from phiwarden.rulebook import budget, bulk
 from phiwarden.rulebook.chart import installed
 from phiwarden.rulebook.cost import cost
 from phiwarden.rulebook.dialect import PORTABLE
-from phiwarden.rulebook.model import RulebookError
+from phiwarden.rulebook.model import RulebookError, rulebook
 from phiwarden.rulebook.sizes import Bound, Value, lists, record, texts
 from phiwarden.rulebook.subjects import CARRIERS
 from phiwarden.rulebook.syntax import parse
@@ -164,9 +164,15 @@ def test_the_verdict_on_the_largest_object_stays_within_the_budget(name: str) ->
 
 
 @pytest.mark.parametrize("name", sorted(CARRYING_PODS))
-def test_the_verdict_on_pods_does_not_stay_within_it_yet(name: str) -> None:
-    """Their rules look through every variable, argument and annotation in one expression."""
-    assert budget.PER_EXPRESSION < budget.costs(POLICIES[name])["clean"].most < 3_000_000
+def test_the_verdict_on_pods_is_bounded_by_their_bulk(name: str) -> None:
+    """The bound takes everything to be large at once; PHI-GRD-004 bounds the sum (rulebook/bulk)."""
+    assert budget.PER_EXPRESSION < budget.costs(POLICIES[name])["clean"].most < 4_000_000
+
+
+def test_the_rule_about_bulk_names_the_bound() -> None:
+    (rule,) = (rule for rule in rulebook() if rule.id == "PHI-GRD-004")
+    assert f"variables.bulk > {bulk.MOST}" in rule.checks[0].offends
+    assert str(bulk.MOST) in rule.checks[0].found
 
 
 MESSAGE = ("failures", "broken", "fixes", "remedies", "text")

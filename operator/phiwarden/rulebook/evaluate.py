@@ -15,6 +15,7 @@ import cel
 
 from phiwarden.api.workload import ClinicalImpact, DataClass, Environment
 from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.rulebook import bulk
 from phiwarden.rulebook.changes import changed_parts
 from phiwarden.rulebook.dialect import FUNCTIONS, program
 from phiwarden.rulebook.failures import Failure, shown
@@ -187,7 +188,7 @@ def _variables(
     if subject.name == "configmaps":
         entries = _map(obj.get("data"))
         size = sum(len(value) for value in entries.values() if isinstance(value, str))
-        return variables | {"entries": entries, "size": size}
+        return variables | {"entries": entries, "entryCount": len(entries), "size": size}
     return variables
 
 
@@ -200,6 +201,7 @@ def _pod(shape: Shape, obj: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "pod": pod,
         "annotations": annotations,
+        "bulk": bulk.of(pod, annotations),
         "serviceAccount": pod.get("serviceAccountName") or pod.get("serviceAccount") or "default",
     }
 

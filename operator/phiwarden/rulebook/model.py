@@ -170,6 +170,8 @@ class Rule(_Data):
     data: tuple[DataClass, ...] | None = None
     environments: tuple[Environment, ...] | None = None
     running: Running = Running.PUT_BACK
+    gate: bool = False
+    """Whether the API server asks nothing further about what breaks it."""
     checks: Annotated[tuple[Check, ...], Field(min_length=1)]
     examples: Examples
 

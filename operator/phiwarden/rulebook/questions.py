@@ -64,7 +64,7 @@ def _among(variable: str, values: Sequence[str]) -> str:
 
 
 def questions(rules: Iterable[Rule], part: Part, levels: Sequence[Severity]) -> list[Question]:
-    """Return the checks that look at a part and act at one of the levels, cheapest first."""
+    """Return the checks that look at a part and act at one of the levels: gates, then cheapest first."""
     found = [
         Question(rule, check, condition(rule, levels))
         for rule in rules
@@ -72,7 +72,7 @@ def questions(rules: Iterable[Rule], part: Part, levels: Sequence[Severity]) -> 
         for check in rule.checks
         if rule.reads_of(check) in part.reads
     ]
-    return sorted(found, key=lambda question: question.check.offends.count(".matches("))
+    return sorted(found, key=lambda q: (not q.rule.gate, q.check.offends.count(".matches(")))
 
 
 _EVERY: Final = {
@@ -139,12 +139,20 @@ def _line(question: Question, item: str, path: str) -> str:
 
 
 def failures(asked: Sequence[Question], base: str) -> str:
-    """Return CEL of the list of all failures, in the rulebook's order.
+    """Return CEL of the list of all failures, in the rulebook's order; behind a gate, of its alone.
 
     Args:
         asked: the questions.
         base: path of what they are asked about, such as "spec.template.spec"; "" for the object.
     """
+    gates = [question for question in asked if question.rule.gate]
+    if not gates:
+        return _listed(asked, base)
+    others = [question for question in asked if not question.rule.gate]
+    return f"({clean(gates)} ? {_listed(others, base)} : {_listed(gates, base)})"
+
+
+def _listed(asked: Sequence[Question], base: str) -> str:
     lists = []
     for question in sorted(asked, key=_in_order):
         path = question.check.path

@@ -16,6 +16,7 @@ from typing import Final
 
 from phiwarden.api import names
 from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
+from phiwarden.rulebook import bulk
 from phiwarden.rulebook.model import LISTS, Each, Reads
 from phiwarden.rulebook.questions import container_list
 from phiwarden.rulebook.shapes import PODS, Shape
@@ -144,6 +145,33 @@ _HELD: Final = Variable(
 )
 
 
+def _sum_over(field: str, each: str, size: str) -> str:
+    there = f"container.{field}"
+    return f"(has({there}) ? {there}.map({each}, {bulk.EACH} + {size}).sum() : 0)"
+
+
+def _words(field: str) -> str:
+    return f"(has(container.{field}) ? container.{field}.size() : 0)"
+
+
+# What is beyond all bounds is told by its number of words: to go through them costs as well.
+_COUNT: Final = (
+    f"variables.containers.map(container, {_words('env')} + {_words('args')} + {_words('command')})"
+    f".sum() * {bulk.EACH}"
+)
+_VALUE: Final = "(has(entry.value) ? entry.value.size() : 0)"
+_BULK: Final = (
+    f"{_COUNT} > {bulk.MOST} ? {_COUNT} : variables.containers.map(container, {bulk.CONTAINER}"
+    f" + (has(container.image) ? container.image.size() / {bulk.LESS} : 0)"
+    f" + {_sum_over('env', 'entry', f'entry.name.size() + {_VALUE}')}"
+    f" + {_sum_over('args', 'word', 'word.size()')}"
+    f" + {_sum_over('command', 'word', 'word.size()')}).sum()"
+    f" + variables.volumes.size() * {bulk.VOLUME}"
+    " + variables.annotations.map(key, key.size() + variables.annotations[key].size()).sum()"
+    f" / {bulk.LESS}"
+)
+
+
 def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
     """Return the variables of a policy whose objects carry a pod at the shape's place."""
     here = f"object{shape.path}"
@@ -164,6 +192,7 @@ def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
             " : has(variables.pod.serviceAccount) ? variables.pod.serviceAccount : 'default'",
             short=True,
         ),
+        Variable("bulk", _BULK),
         *held,
     )
 
@@ -196,6 +225,7 @@ _OF_READS: Final = {
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (
         Variable("entries", "has(object.data) ? object.data : {}"),
+        Variable("entryCount", "variables.entries.size()"),
         Variable("size", "variables.entries.map(key, variables.entries[key].size()).sum()"),
     ),
 }
