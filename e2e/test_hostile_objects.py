@@ -18,7 +18,7 @@ from phiwarden.cluster.resources import collection
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.model import Example, Severity
-from phiwarden.rulebook.render import MESSAGE_LIMIT
+from phiwarden.rulebook.policies import MESSAGE_LIMIT
 from phiwarden.rulebook.shapes import PODS, WORKLOADS
 
 Body = dict[str, Any]

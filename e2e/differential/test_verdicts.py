@@ -123,5 +123,7 @@ def was_worth_it(subject: Subject, seen: Tally) -> None:
     compared = seen.total(ADMITTED, REFUSED)
     assert compared > sum(seen.objects.values()) / 2
     assert min(seen.total(ADMITTED), seen.total(REFUSED)) > compared / 20
-    expected = {(rule.id, outcome) for rule in about(subject) for outcome in outcomes(rule)}
+    # What is too large is compared in e2e/test_large_objects.py.
+    met = [rule for rule in about(subject) if not rule.gate]
+    expected = {(rule.id, outcome) for rule in met for outcome in outcomes(rule)}
     assert expected <= set(seen.rules)
