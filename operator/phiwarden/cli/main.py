@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 
 from phiwarden import __version__
@@ -11,6 +12,7 @@ from phiwarden.admission import settings as admission_settings
 from phiwarden.controller import run as controller
 from phiwarden.controller import settings as controller_settings
 from phiwarden.evidence import logs
+from phiwarden.probe import agent
 from phiwarden.rulebook.model import RulebookError
 
 
@@ -32,6 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     command.set_defaults(run=_admission)
     command.add_argument("--address", default="0.0.0.0", help="to listen at")  # noqa: S104 - a pod's
     command.add_argument("--port", type=int, default=8443, help="to listen at")
+
+    command = commands.add_parser("probe-agent", help="what runs in a pod of kubectl phi probe")
+    command.set_defaults(run=_probe_agent)
+    command.add_argument("role", choices=("listen", "dial"))
+    command.add_argument("places", nargs="+", metavar="PORT|HOST:PORT")
 
     chosen = parser.parse_args(arguments)
     try:
@@ -55,3 +62,11 @@ def _admission(chosen: argparse.Namespace) -> None:
     settings = admission_settings.from_environment()
     logs.configure()
     admission.run(settings, address=chosen.address, port=chosen.port)
+
+
+def _probe_agent(chosen: argparse.Namespace) -> None:
+    if chosen.role == "listen":
+        asyncio.run(agent.listen([int(port) for port in chosen.places]))
+    else:
+        outcomes = asyncio.run(agent.dial(chosen.places))
+        agent.TERMINATION_LOG.write_text(agent.written(outcomes), encoding="ascii")

@@ -21,6 +21,7 @@ from phiwarden.cluster.reflector import Key, Reflector
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
+from phiwarden.probe.proof import proof_of
 from phiwarden.rulebook import shapes
 
 AUDITED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
@@ -49,6 +50,7 @@ def declared(body: Mapping[str, Any], known: Declared | None = None) -> Declared
         problem=problem,
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers") or ()),
+        proof=proof_of(metadata),
     )
 
 

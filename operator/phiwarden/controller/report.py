@@ -19,6 +19,7 @@ from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
 from phiwarden.boundary.claims import Obstacle
 from phiwarden.boundary.model import AgreementStanding, AgreementState, BoundaryPlan
 from phiwarden.controller.state import Declared, State, Verdict
+from phiwarden.probe.proof import doubt
 
 Status = WorkloadStatus
 
@@ -67,7 +68,7 @@ def status(
     said = (
         _ready(zones),
         _enforced(spec, zones, state.enforcement_faults),
-        _isolated(spec, zones, state),
+        _isolated(declared, spec, zones, state, now),
         _agreements(plan),
         _compliant(zones, violations),
     )
@@ -241,7 +242,13 @@ def _enforced(spec: WorkloadSpec, zones: Iterable[ZoneStatus], faults: tuple[str
     )
 
 
-def _isolated(spec: WorkloadSpec, zones: Iterable[ZoneStatus], state: State) -> _Said:
+def _isolated(
+    declared: Declared,
+    spec: WorkloadSpec,
+    zones: Iterable[ZoneStatus],
+    state: State,
+    now: dt.datetime,
+) -> _Said:
     kind = ConditionType.NETWORK_ISOLATED
     zones = tuple(zones)
     if spec.enforcement is not Enforcement.ENFORCE:
@@ -272,12 +279,22 @@ def _isolated(spec: WorkloadSpec, zones: Iterable[ZoneStatus], state: State) -> 
             message="policies only add up, and these were not written by phiwarden:"
             f" {_first(foreign)}",
         )
+    unproven = doubt(declared.proof, declared.generation, now)
+    if unproven is not None:
+        return _Said(
+            kind,
+            good=False,
+            reason="EnforcementNotProven",
+            message="network policies of all zones stand; whether the network plug-in enforces"
+            f" them is not proven: {unproven}",
+        )
+    assert declared.proof is not None  # else there is a doubt
     return _Said(
         kind,
         good=True,
-        reason="PoliciesStand",
-        message="network policies of all zones stand; whether the network plug-in enforces"
-        " them was not measured",
+        reason="Proven",
+        message="network policies of all zones stand, and packets kept to them when measured"
+        f" last, {declared.proof.time:%Y-%m-%d}",
     )
 
 

@@ -16,6 +16,7 @@ from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.claims import Claimant, Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
+from phiwarden.probe.proof import Proof
 
 ObjectKey = tuple[str, str]
 """(kind, name) of an object within a namespace."""
@@ -28,6 +29,7 @@ class Declared:
     Attributes:
         spec: the declaration, None if it cannot be read.
         problem: why it cannot be read, naming the field.
+        proof: what was measured of its network last.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Declared:
     problem: str | None
     deleting: bool
     finalizers: tuple[str, ...]
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""What was measured, for people and for programs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from phiwarden.cli.probed import Probed
+from phiwarden.probe.outcome import Measured
+from phiwarden.probe.ways import CONTROL, Verdict
+
+_MARK = {Verdict.AS_DECLARED: "✓", Verdict.LEAK: "OPEN", Verdict.BROKEN: "CLOSED"}
+
+
+def table(found: Probed) -> str:
+    """Return a line for each way between two zones that is open or wrong, and what it adds up to."""
+    out = io.StringIO()
+    console = Console(file=out, width=110, color_system=None, markup=False, highlight=False)
+    shown = Table("from", "to", "open, as declared", "wrong", box=None, pad_edge=False)
+    for (source, destination), entries in groupby(
+        found.measured, key=lambda entry: (entry.way.source, entry.way.destination)
+    ):
+        ways = list(entries)
+        good = [e for e in ways if e.way.declared and e.verdict is Verdict.AS_DECLARED]
+        bad = [e for e in ways if e.verdict is not Verdict.AS_DECLARED]
+        if good or bad:
+            wrong = ", ".join(f"{_port(e)} {_MARK[e.verdict]}" for e in bad)
+            shown.add_row(source, destination, ", ".join(map(_port, good)), wrong)
+    console.print(shown)
+    console.print()
+    console.print(_sum(found))
+    return out.getvalue()
+
+
+def _port(entry: Measured) -> str:
+    return "any other" if entry.way.port == CONTROL else str(entry.way.port)
+
+
+def _sum(found: Probed) -> str:
+    counts = Counter(entry.verdict for entry in found.measured)
+    closed = sum(e.verdict is Verdict.AS_DECLARED and not e.way.declared for e in found.measured)
+    said = (
+        f"{len(found.measured)} ways measured in PHIWorkload {found.workload}, generation"
+        f" {found.generation}: {counts[Verdict.AS_DECLARED]} as declared ({closed} of them closed),"
+        f" {counts[Verdict.LEAK]} open that must be closed,"
+        f" {counts[Verdict.BROKEN]} closed that must be open."
+    )
+    lines = [said]
+    if not found.enforced:
+        lines.append(
+            "Nothing at all was closed: the network plug-in of this cluster enforces no"
+            " NetworkPolicy. Nothing that a zone declares about the network is true here."
+        )
+    if found.recorded:
+        lines.append("Noted on the PHIWorkload; see its condition NetworkIsolated.")
+    return "\n".join(lines)
+
+
+def json_text(found: Probed) -> str:
+    """Return everything as JSON."""
+    ways = [
+        {
+            "from": entry.way.source,
+            "to": entry.way.destination,
+            "port": entry.way.port,
+            "declared": "open" if entry.way.declared else "closed",
+            "measured": entry.outcome,
+            "verdict": entry.verdict.value,
+        }
+        for entry in found.measured
+    ]
+    content = {
+        "workload": found.workload,
+        "generation": found.generation,
+        "time": f"{found.time:%Y-%m-%dT%H:%M:%SZ}",
+        "asDeclared": found.as_declared,
+        "enforced": found.enforced,
+        "ways": ways,
+    }
+    return json.dumps(content, indent=2) + "\n"

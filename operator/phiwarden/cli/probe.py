@@ -1,0 +1,111 @@
+"""`kubectl phi probe`: the declared ways through the network, measured with packets."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from phiwarden.cli.formats.printable import printable
+
+if TYPE_CHECKING:
+    from phiwarden.cli.probed import Probed
+
+
+class Format(StrEnum):
+    """How a measurement is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+HELP: Final = (
+    "Measure with short-lived pods which ways between the zones of a PHIWorkload are open.\n\n"
+    "In every zone a pod listens and another one dials: what is declared must be open, everything"
+    " else closed. The pods keep the rules of their zone, run for two minutes at most, and are"
+    " removed. Nothing outside the cluster is dialled. The result is noted on the PHIWorkload,"
+    " and its condition NetworkIsolated rests on it for 30 days.\n\n"
+    "\b\n"
+    "  kubectl phi probe portal --image registry.hospital.example/portal/phiwarden@sha256:...\n\n"
+    "Exit codes: 0, as declared; 1, something is open that must be closed, or closed that must be"
+    " open; 2, it could not be measured. 2 wins over 1."
+)
+
+
+def probe(
+    workload: Annotated[str, typer.Argument(help="Name of the PHIWorkload.", show_default=False)],
+    image: Annotated[
+        str,
+        typer.Option(
+            "--image",
+            metavar="IMAGE",
+            help="phiwarden's own image, by digest, from a registry that every zone approves.",
+            show_default=False,
+        ),
+    ],
+    outsider: Annotated[
+        str | None,
+        typer.Option(
+            "--outsider",
+            metavar="NAMESPACE",
+            help="A namespace that is no zone: a pod there tries to get in, too.",
+        ),
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Note the result on the PHIWorkload.")
+    ] = True,  # noqa: FBT002 - an option of the command line
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or the usual place."),
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option("--context", help="Context of the kubeconfig; else the current.")
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("-o", "--output", help="For people, or for programs.")
+    ] = Format.TABLE,
+) -> None:
+    """Measure a declaration; `HELP` says the rest."""
+    from phiwarden.cli.formats import probe_text  # noqa: PLC0415
+    from phiwarden.cli.measuring import NotMeasured  # noqa: PLC0415
+    from phiwarden.cluster.client import ClusterError, Unreachable  # noqa: PLC0415
+
+    try:
+        found = asyncio.run(_probed(workload, image, outsider, kubeconfig, context, record=record))
+    except Unreachable as error:
+        raise _stopped(f"the API server cannot be reached: {error.__cause__}") from error
+    except (NotMeasured, ClusterError) as error:
+        raise _stopped(str(error)) from error
+    written = probe_text.json_text if output is Format.JSON else probe_text.table
+    sys.stdout.write(written(found))
+    raise typer.Exit(0 if found.as_declared else 1)
+
+
+async def _probed(
+    workload: str,
+    image: str,
+    outsider: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+    *,
+    record: bool,
+) -> Probed:
+    from phiwarden.cli.probed import probed  # noqa: PLC0415
+    from phiwarden.cluster.client import Api  # noqa: PLC0415
+
+    api = await Api.connect_as_user(kubeconfig, context)
+    try:
+        return await probed(api, workload, image, outsider, datetime.now(UTC), record=record)
+    finally:
+        await api.close()
+
+
+def _stopped(message: str) -> typer.Exit:
+    """Say why nothing was measured, and return the exception that ends the command."""
+    for line in message.splitlines():
+        typer.echo(f"kubectl phi probe: {printable(line, 2000)}", err=True)
+    return typer.Exit(2)

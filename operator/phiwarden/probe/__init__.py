@@ -1,0 +1,1 @@
+"""What packets do, measured with short-lived pods, beside what the declaration says."""
