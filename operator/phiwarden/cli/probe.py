@@ -55,9 +55,9 @@ def probe(
             help="A namespace that is no zone: a pod there tries to get in, too.",
         ),
     ] = None,
-    record: Annotated[
+    record: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--record/--no-record", help="Note the result on the PHIWorkload.")
-    ] = True,  # noqa: FBT002 - an option of the command line
+    ] = True,
     kubeconfig: Annotated[
         str | None,
         typer.Option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or the usual place."),
