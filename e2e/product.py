@@ -114,9 +114,11 @@ def _wait_for_policies(admin: Rest, engineer: Rest) -> None:
 
 
 def _one_offence_for_each_policy() -> Iterator[tuple[shapes.Kind, dict[str, Any]]]:
-    offence = examples.pod_template(Example(container={"image": "nginx"}))
-    for shape in shapes.POD_SHAPES:
-        yield shape.kinds[0], examples.manifest(shape.kinds[0], offence)
+    # Of what carries pods, one policy judges the manifest by itself and one by its zone.
+    for image in ("nginx", f"docker.io/library/nginx@{examples.DIGEST}"):
+        offence = examples.pod_template(Example(container={"image": image}))
+        for shape in shapes.POD_SHAPES:
+            yield shape.kinds[0], examples.manifest(shape.kinds[0], offence)
     for subject in OTHERS:
         if subject.name != "scale":  # of an object that must be there
             offence = next(_offences(subject))
