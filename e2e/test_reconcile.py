@@ -169,14 +169,14 @@ def content(body: dict[str, Any]) -> dict[str, Any]:
 def test_a_policy_of_somebody_else_is_told_in_the_status(admin: Rest, name: str) -> None:
     """It cannot be made in an enforcing zone but by an exempt group, and is never hidden."""
     declare(admin, clinic(name))
-    wait(admin, name, "NetworkIsolated")
+    wait(admin, name, "NetworkIsolated", "False", "EnforcementNotProven")
     path = f"/apis/networking.k8s.io/v1/namespaces/{name}-edge/networkpolicies"
     hole = {"metadata": {"name": "hole"}, "spec": {"podSelector": {}, "egress": [{}]}}
     assert admin.create(path, hole).ok
     entry = wait(admin, name, "NetworkIsolated", "False", "ForeignPolicies")
     assert f"{name}-edge/hole" in entry["message"]
     assert admin.delete(f"{path}/hole").ok
-    wait(admin, name, "NetworkIsolated")
+    wait(admin, name, "NetworkIsolated", "False", "EnforcementNotProven")
 
 
 def test_an_existing_namespace_is_left_untouched_and_reported(admin: Rest, name: str) -> None:
