@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from phiwarden.cli import check, explain, plan, rules
+from phiwarden.cli import check, explain, plan, reach, rules
 
 app = typer.Typer(
     name="kubectl phi",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("check", help=check.HELP)(check.check)
 app.command("explain", help=explain.HELP)(explain.explain)
 app.command("plan", help=plan.HELP)(plan.plan)
+app.command("reach", help=reach.HELP)(reach.reach)
 app.add_typer(rules.app, name="rules")
 
 
