@@ -65,6 +65,7 @@ _kubernetes = Module("kubernetes", _STAMP, 2620)
 _etcd = Module("etcd", _STRIP, 570)
 _helm = Module("helm", _STRIP, 1190)
 _kwok = Module("kwok", _STRIP, 1120)
+_cyclonus = Module("cyclonus", _STRIP, 410)
 
 BINARIES: Mapping[str, Binary] = {
     binary.name: binary
@@ -78,6 +79,7 @@ BINARIES: Mapping[str, Binary] = {
         Binary("etcd", _etcd, "go.etcd.io/etcd/server/v3"),
         Binary("helm", _helm, "helm.sh/helm/v4/cmd/helm"),
         Binary("kwok", _kwok, "sigs.k8s.io/kwok/cmd/kwok"),
+        Binary("cyclonus", _cyclonus, "phiwarden.dev/e2e/controlplane/cyclonus"),
     )
 }
 
@@ -106,6 +108,7 @@ def cached(binary: Binary) -> Path:
     for part in (
         (sources / "go.mod").read_bytes(),
         (sources / "go.sum").read_bytes(),
+        *(path.read_bytes() for path in sorted(sources.glob("*.go"))),
         "\0".join(_flags(binary.module)).encode(),
         _goarch().encode(),
     ):

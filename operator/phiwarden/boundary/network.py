@@ -26,7 +26,9 @@ from phiwarden.boundary.policy import (
 )
 
 _DNS_PORTS: Final = (Port(port=53, protocol="UDP"), Port(port=53, protocol="TCP"))
-_DNS_ADDRESSES: Final = (
+DNS_NAMESPACE: Final = "kube-system"
+DNS_LABELS: Final = {"k8s-app": "kube-dns"}
+DNS_ADDRESSES: Final = (
     ip_network("169.254.20.10/32"),  # NodeLocal DNSCache runs on the host network
     ip_network("169.254.169.254/32"),  # Cloud DNS on GKE: the metadata address, port 53 alone
 )
@@ -67,8 +69,8 @@ def allowed_traffic(
 
 
 def _dns(place: Place) -> Desired:
-    peers = [namespace_peer("kube-system", {"k8s-app": "kube-dns"})]
-    peers += [address_peer(network) for network in _DNS_ADDRESSES]
+    peers = [namespace_peer(DNS_NAMESPACE, DNS_LABELS)]
+    peers += [address_peer(network) for network in DNS_ADDRESSES]
     return egress_policy(place, "phiwarden-dns", reachable_pods(), [rule("to", peers, _DNS_PORTS)])
 
 

@@ -13,7 +13,6 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.cluster.resources import collection
 from phiwarden.probe import pods
-from phiwarden.probe.outcome import Measured
 from phiwarden.probe.pods import Place
 from phiwarden.probe.ways import Way
 
@@ -51,8 +50,8 @@ class Measurement:
 
     async def take(
         self, ways: Sequence[Way], listening: Mapping[str, Sequence[int]]
-    ) -> tuple[Measured, ...]:
-        """Return what became of each way; nothing of the measurement is left in the cluster.
+    ) -> Mapping[Way, str]:
+        """Return what became of each way, in a word of `probe.agent`; the pods are gone then.
 
         Raises:
             NotMeasured: a pod was refused, or did not get ready in time.
@@ -60,10 +59,9 @@ class Measurement:
         """
         try:
             addresses = await self._listen(listening)
-            outcomes = await self._dial(ways, addresses)
+            return await self._dial(ways, addresses)
         finally:
             await asyncio.shield(self._clear())
-        return tuple(Measured(way, outcomes[way]) for way in ways)
 
     async def _listen(self, listening: Mapping[str, Sequence[int]]) -> Mapping[str, str]:
         """Return the address of a listener in each zone."""

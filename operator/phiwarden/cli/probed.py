@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +17,13 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import MERGE_PATCH, Api
 from phiwarden.probe import outcome, pods, proof
 from phiwarden.probe.outcome import Measured
+from phiwarden.probe.computed import computed
 from phiwarden.probe.pods import Place
-from phiwarden.probe.ways import OUTSIDER, Verdict, ports_of, ways
+from phiwarden.probe.ways import OUTSIDER, Verdict, Way, ports_of, ways
+from phiwarden.reach import read
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.model import Severity
-from phiwarden.rulebook.shapes import NAMESPACE
+from phiwarden.rulebook.shapes import NAMESPACE, NETWORK_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Probed:
     def as_declared(self) -> bool:
         """Return whether all ways are as declared."""
         return all(entry.verdict is Verdict.AS_DECLARED for entry in self.measured)
+
+    @property
+    def as_computed(self) -> bool:
+        """Return whether packets do what the policies that stand say."""
+        return all(entry.opened == entry.computed for entry in self.measured)
 
     @property
     def enforced(self) -> bool:
@@ -84,13 +91,29 @@ async def probed(
         places[OUTSIDER] = await _outside(api, outsider)
     tried = ways(spec, facts, outsider=outsider is not None)
     _keep_the_rules(places, image)
-    found = await Measurement(api, image, places).take(tried, ports_of(spec, facts))
+    outcomes = await Measurement(api, image, places).take(tried, ports_of(spec, facts))
+    allowed = await _computed(api, places, tried)
+    found = tuple(Measured(way, outcomes[way], allowed[way]) for way in tried)
     generation = body["metadata"].get("generation", 0)
     if record:
         note = outcome.proof(found, generation, now).written()
         patch = {"metadata": {"annotations": {proof.ANNOTATION: note}}}
         await api.patch(resources.PHIWORKLOAD, None, name, patch, content=MERGE_PATCH)
     return Probed(name, generation, now, found, record)
+
+
+async def _computed(
+    api: Api, places: Mapping[str, Place], tried: Sequence[Way]
+) -> Mapping[Way, bool]:
+    namespaces = {zone: place.namespace for zone, place in places.items()}
+    bodies = [await api.get(NAMESPACE, None, name) for name in namespaces.values()]
+    labels = dict(read.namespace_of(body) for body in bodies if body is not None)
+    policies = [
+        read.policy_of(body)
+        for name in namespaces.values()
+        for body in await api.list(resources.collection(NETWORK_POLICY, name))
+    ]
+    return computed(tried, namespaces, labels, policies)
 
 
 def _spec(name: str, body: Mapping[str, Any]) -> WorkloadSpec:

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from phiwarden.api import names
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.claims import standing
+from phiwarden.boundary.endpoints import SLICE, api_servers
 from phiwarden.boundary.labels import BoundaryUnreadable, ZoneBoundary, decode
 from phiwarden.boundary.manifest import is_ours
-from phiwarden.boundary.model import ApiServer, Quarantine
+from phiwarden.boundary.model import Quarantine
 from phiwarden.boundary.project import digest
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
@@ -197,9 +198,9 @@ class Observer:
 
     def endpoints(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in where the API server is."""
-        if key != ("default", "kubernetes"):
-            return  # anybody may make a slice that claims to be of this service
-        servers = tuple(sorted(_api_servers(body or {}), key=lambda s: (s.address, s.port)))
+        if key != SLICE:
+            return
+        servers = api_servers(body or {})
         # None at all is an API server that is just restarting.
         if servers and servers != self.state.api_servers:
             self.state.api_servers = servers
@@ -303,12 +304,3 @@ def _boundary(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Zone
         return decode(labels, annotations)
     except BoundaryUnreadable:
         return None
-
-
-def _api_servers(body: Mapping[str, Any]) -> Iterator[ApiServer]:
-    if body.get("addressType") not in ("IPv4", "IPv6"):
-        return
-    for endpoint in body.get("endpoints") or ():
-        for address in endpoint.get("addresses") or ():
-            for port in body.get("ports") or ():
-                yield ApiServer(address, port["port"])

@@ -17,20 +17,27 @@ class Measured:
     Attributes:
         way: the way.
         outcome: a word of `probe.agent`.
+        computed: whether the policies that stand allow it.
     """
 
     way: Way
     outcome: str
+    computed: bool
+
+    @property
+    def opened(self) -> bool:
+        """Return whether a connection came about."""
+        return self.outcome == "open"
 
     @property
     def verdict(self) -> Verdict:
         """Return what that means."""
-        return self.way.verdict(opened=self.outcome == "open")
+        return self.way.verdict(opened=self.opened)
 
 
 def enforced(measured: Sequence[Measured]) -> bool:
     """Return whether anything that must be closed was closed: else nothing is enforced at all."""
-    return any(entry.outcome != "open" for entry in measured if not entry.way.declared)
+    return any(not entry.opened for entry in measured if not entry.way.declared)
 
 
 def proof(measured: Sequence[Measured], generation: int, now: dt.datetime) -> Proof:

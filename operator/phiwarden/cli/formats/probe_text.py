@@ -14,6 +14,7 @@ from phiwarden.cli.probed import Probed
 from phiwarden.probe.outcome import Measured
 from phiwarden.probe.ways import CONTROL, Verdict
 
+_SHOWN = 5
 _MARK = {Verdict.AS_DECLARED: "✓", Verdict.LEAK: "OPEN", Verdict.BROKEN: "CLOSED"}
 
 
@@ -51,6 +52,13 @@ def _sum(found: Probed) -> str:
         f" {counts[Verdict.BROKEN]} closed that must be open."
     )
     lines = [said]
+    strange = [e for e in found.measured if e.opened != e.computed]
+    if found.enforced and strange:
+        lines.append(
+            f"{len(strange)} ways are not as the policies that stand say:"
+            f" {', '.join(map(_way, strange[:_SHOWN]))}. The network plug-in, or a policy of its own"
+            " kind, decides otherwise."
+        )
     if not found.enforced:
         lines.append(
             "Nothing at all was closed: the network plug-in of this cluster enforces no"
@@ -61,6 +69,10 @@ def _sum(found: Probed) -> str:
     return "\n".join(lines)
 
 
+def _way(entry: Measured) -> str:
+    return f"{entry.way.source} to {entry.way.destination}, {_port(entry)} ({entry.outcome})"
+
+
 def json_text(found: Probed) -> str:
     """Return everything as JSON."""
     ways = [
@@ -69,6 +81,7 @@ def json_text(found: Probed) -> str:
             "to": entry.way.destination,
             "port": entry.way.port,
             "declared": "open" if entry.way.declared else "closed",
+            "computed": "open" if entry.computed else "closed",
             "measured": entry.outcome,
             "verdict": entry.verdict.value,
         }
@@ -79,6 +92,7 @@ def json_text(found: Probed) -> str:
         "generation": found.generation,
         "time": f"{found.time:%Y-%m-%dT%H:%M:%SZ}",
         "asDeclared": found.as_declared,
+        "asComputed": found.as_computed,
         "enforced": found.enforced,
         "ways": ways,
     }

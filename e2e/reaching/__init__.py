@@ -1,0 +1,1 @@
+"""Reach, held to what others compute and to a real API server."""

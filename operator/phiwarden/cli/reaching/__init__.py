@@ -1,0 +1,1 @@
+"""What `kubectl phi reach` looks at: a cluster, or files that describe one."""
