@@ -16,8 +16,8 @@ from phiwarden.cli.measuring import Measurement, NotMeasured
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import MERGE_PATCH, Api
 from phiwarden.probe import outcome, pods, proof
-from phiwarden.probe.outcome import Measured
 from phiwarden.probe.computed import computed
+from phiwarden.probe.outcome import Measured
 from phiwarden.probe.pods import Place
 from phiwarden.probe.ways import OUTSIDER, Verdict, Way, ports_of, ways
 from phiwarden.reach import read
