@@ -127,7 +127,7 @@ def test_a_module_that_the_build_does_not_pin_is_an_error_and_no_download(go: Pa
 def test_other_inputs_are_another_place_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     kwok = build.BINARIES["kwok"]
     before = build.cached(kwok)
-    monkeypatch.setattr(build, "_goarch", lambda: "other")
+    monkeypatch.setattr(build, "goarch", lambda: "other")
     assert build.cached(kwok) != before
 
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from e2e.controlplane.cache import cache_dir, locked
 from e2e.controlplane.errors import BuildError
 from e2e.controlplane.progress import Progress
-from e2e.controlplane.toolchain import MODULES, Go, go_for
+from e2e.controlplane.toolchain import MODULES, go_for
 
 KUBERNETES = "1.36.3"
-_STRIP = "-s -w"
+STRIP = "-s -w"
 _VERSION = "-X k8s.io/component-base/version."
 _STAMP = " ".join(
     (
-        _STRIP,
+        STRIP,
         f"{_VERSION}gitVersion=v{KUBERNETES}",
         *(f"{_VERSION}{part}" for part in ("gitMajor=1", "gitMinor=36")),
     )
@@ -44,6 +44,26 @@ class Module:
     name: str
     ldflags: str
     packages: int  # compiled in all, about
+    parent: Path = MODULES
+    # Only for what needs a C library; it is then linked into the binary.
+    tags: str = ""
+    cgo: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where its go.mod, go.sum and, if the code is our own, its sources are."""
+        return self.parent / self.name
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options of `go build`."""
+        tags = ("-tags", self.tags) if self.tags else ()
+        return ("-trimpath", "-buildvcs=false", "-ldflags", self.ldflags, *tags)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of `go build`."""
+        return {"CGO_ENABLED": "1" if self.cgo else "0", "GOOS": "linux", "GOARCH": goarch()}
 
 
 @dataclass(frozen=True)
@@ -61,21 +81,23 @@ class Binary:
         return parts[-2] if parts[-1].removeprefix("v").isdigit() else parts[-1]
 
 
-_kubernetes = Module("kubernetes", _STAMP, 2620)
-_etcd = Module("etcd", _STRIP, 570)
-_helm = Module("helm", _STRIP, 1190)
-_kwok = Module("kwok", _STRIP, 1120)
-_cyclonus = Module("cyclonus", _STRIP, 410)
+KUBERNETES_MODULE = Module("kubernetes", _STAMP, 2900)
+_etcd = Module("etcd", STRIP, 570)
+_helm = Module("helm", STRIP, 1190)
+_kwok = Module("kwok", STRIP, 1120)
+_cyclonus = Module("cyclonus", STRIP, 410)
 
 BINARIES: Mapping[str, Binary] = {
     binary.name: binary
     for binary in (
-        Binary("kube-apiserver", _kubernetes, "k8s.io/kubernetes/cmd/kube-apiserver"),
+        Binary("kube-apiserver", KUBERNETES_MODULE, "k8s.io/kubernetes/cmd/kube-apiserver"),
         Binary(
-            "kube-controller-manager", _kubernetes, "k8s.io/kubernetes/cmd/kube-controller-manager"
+            "kube-controller-manager",
+            KUBERNETES_MODULE,
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
         ),
-        Binary("kube-scheduler", _kubernetes, "k8s.io/kubernetes/cmd/kube-scheduler"),
-        Binary("kubectl", _kubernetes, "k8s.io/kubernetes/cmd/kubectl"),
+        Binary("kube-scheduler", KUBERNETES_MODULE, "k8s.io/kubernetes/cmd/kube-scheduler"),
+        Binary("kubectl", KUBERNETES_MODULE, "k8s.io/kubernetes/cmd/kubectl"),
         Binary("etcd", _etcd, "go.etcd.io/etcd/server/v3"),
         Binary("helm", _helm, "helm.sh/helm/v4/cmd/helm"),
         Binary("kwok", _kwok, "sigs.k8s.io/kwok/cmd/kwok"),
@@ -84,14 +106,16 @@ BINARIES: Mapping[str, Binary] = {
 }
 
 
-def ensure(names: Iterable[str] = tuple(BINARIES)) -> dict[str, Path]:
+def ensure(
+    names: Iterable[str] = tuple(BINARIES), known: Mapping[str, Binary] = BINARIES
+) -> dict[str, Path]:
     """Return the path of each named binary; builds those that are missing, once per machine.
 
     Looked for in $KUBEBUILDER_ASSETS, then in the cache. A first build of everything takes
     minutes; processes that ask at the same time wait for the one that builds. Raises BuildError
     with the compiler's last lines.
     """
-    wanted = [BINARIES[name] for name in names]
+    wanted = [known[name] for name in names]
     for module in dict.fromkeys(binary.module for binary in wanted):
         of_module = [binary for binary in wanted if binary.module == module]
         if _missing(of_module):
@@ -103,14 +127,13 @@ def ensure(names: Iterable[str] = tuple(BINARIES)) -> dict[str, Path]:
 
 def cached(binary: Binary) -> Path:
     """Return where the cache keeps a binary: a digest of all its inputs is part of the path."""
-    sources = MODULES / binary.module.name
+    module = binary.module
     digest = hashlib.sha256()
     for part in (
-        (sources / "go.mod").read_bytes(),
-        (sources / "go.sum").read_bytes(),
-        *(path.read_bytes() for path in sorted(sources.glob("*.go"))),
-        "\0".join(_flags(binary.module)).encode(),
-        _goarch().encode(),
+        *(path.read_bytes() for path in sorted(module.folder.iterdir())),
+        "\0".join(module.flags).encode(),
+        *((b"cgo",) if module.cgo else ()),
+        goarch().encode(),
     ):
         digest.update(len(part).to_bytes(8, "big") + part)
     return cache_dir() / "bin" / f"{binary.module.name}-{digest.hexdigest()[:16]}" / binary.name
@@ -126,28 +149,21 @@ def _missing(binaries: Iterable[Binary]) -> list[Binary]:
     return [binary for binary in binaries if _find(binary) is None]
 
 
-def _goarch() -> str:
+def goarch() -> str:
+    """Return what Go, and the images of containers, call the architecture of this machine."""
     machine = platform.machine().lower()
     return _GOARCH.get(machine, machine)
 
 
-def _flags(module: Module) -> list[str]:
-    return ["-trimpath", "-buildvcs=false", "-ldflags", module.ldflags]
-
-
-def _environment(go: Go) -> dict[str, str]:
-    return {**go.environment(), "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": _goarch()}
-
-
 def _build(module: Module, binaries: list[Binary]) -> None:
-    sources = MODULES / module.name
-    go = go_for(sources)
+    go = go_for(module.folder)
     names = ", ".join(binary.name for binary in binaries)
     final = cached(binaries[0]).parent
     with tempfile.TemporaryDirectory(dir=final, prefix=".building-") as scratch:
-        argv = [str(go.command), "build", "-v", *_flags(module), "-o", f"{scratch}/"]
+        argv = [str(go.command), "build", "-v", *module.flags, "-o", f"{scratch}/"]
         argv += [binary.package for binary in binaries]
-        _run(argv, sources, _environment(go), Progress(f"Building {names}", module.packages))
+        env = {**go.environment(), **module.environment}
+        _run(argv, module.folder, env, Progress(f"Building {names}", module.packages))
         for binary in binaries:
             (Path(scratch) / binary.output).rename(final / binary.name)
 

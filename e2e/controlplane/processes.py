@@ -24,7 +24,7 @@ from e2e.controlplane.errors import DeadlineError, ProcessExitedError
 T = TypeVar("T")
 Condition = Callable[[], object]
 
-_LIFELINE = Path(__file__).with_name("lifeline.py")
+LIFELINE = Path(__file__).with_name("lifeline.py")
 _TAIL_BYTES = 4000
 _POLL_SECONDS = 0.05
 
@@ -61,7 +61,7 @@ class Child:
 
 def start(command: Command) -> Child:
     """Start a command in a process group of its own, so that Ctrl-C reaches only its owner."""
-    interpreter = (sys.executable, "-I", "-S", str(_LIFELINE), str(os.getpid()))
+    interpreter = (sys.executable, "-I", "-S", str(LIFELINE), str(os.getpid()))
     with command.log.open("ab") as log:
         process = _on_lasting_thread(
             lambda: subprocess.Popen(

@@ -1,0 +1,99 @@
+"""Pods that are one end of a connection, and what a connection from them meets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from e2e.node.images import PEER
+from e2e.node.node import Node
+from e2e.waiting import until
+
+OPEN = "open"
+REFUSED = "refused"
+TIMEOUT = "timeout"
+SHUT = frozenset({REFUSED, TIMEOUT})
+"""What a connection that a policy forbids may look like."""
+
+_PROGRAM = "/peer"
+_DIAL_SECONDS = 1.0
+# The default is a minute, for a pod that may never be ready.
+_EXEC = ("exec", "--pod-running-timeout=2s")
+
+
+def pod(
+    name: str,
+    namespace: str,
+    *,
+    ports: Sequence[int] = (),
+    labels: Mapping[str, str] | None = None,
+    spec: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a pod, fit for restricted namespaces, that answers HTTP on its ports with its name.
+
+    It is ready once the first port answers; without ports it only waits, and calls others.
+    """
+    container: dict[str, Any] = {
+        "name": "peer",
+        "image": PEER,
+        "imagePullPolicy": "Never",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    if ports:
+        container["args"] = ["serve", name, *map(str, ports)]
+        container["readinessProbe"] = {
+            "httpGet": {"path": "/", "port": ports[0]},
+            "periodSeconds": 1,
+        }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {**(labels or {})}},
+        "spec": {"containers": [container], "terminationGracePeriodSeconds": 1, **(spec or {})},
+    }
+
+
+def address(node: Node, namespace: str, name: str) -> str:
+    """Return the address of a pod once it is ready."""
+    ready = '{.status.conditions[?(@.type=="Ready")].status} {.status.podIP}'
+
+    def asked() -> str | None:
+        got = node.cluster.kubectl(
+            "get", "pod", name, f"-n={namespace}", f"-o=jsonpath={ready}", check=False
+        ).stdout
+        return got.removeprefix("True ") if got.startswith("True ") else None
+
+    return until(asked, f"pod {namespace}/{name} is ready", every=0.2)
+
+
+def dial(node: Node, namespace: str, name: str, *targets: str) -> dict[str, str]:
+    """Return what a new TCP connection from a pod to each `host:port` meets, all tried at once.
+
+    `open`, `refused`, `timeout` (after a second), or `error ` with the reason.
+    """
+    said = node.cluster.kubectl(
+        *_EXEC, name, f"-n={namespace}", "--", _PROGRAM, "dial", f"{_DIAL_SECONDS}s", *targets
+    ).stdout
+    return _answers(said)
+
+
+def dial_outside(node: Node, *targets: str) -> dict[str, str]:
+    """Return the same for connections that do not come from a pod, nor from node or API server."""
+    return _answers(node.run_outside("peer", "dial", f"{_DIAL_SECONDS}s", *targets).stdout)
+
+
+def resolve(node: Node, namespace: str, name: str, *hosts: str) -> dict[str, str]:
+    """Return the addresses of each host as a pod learns them, or `error ` with the reason."""
+    said = node.cluster.kubectl(
+        *_EXEC, name, f"-n={namespace}", "--", _PROGRAM, "resolve", "2s", *hosts
+    ).stdout
+    return _answers(said)
+
+
+def _answers(said: str) -> dict[str, str]:
+    return dict(line.split(" ", 1) for line in said.splitlines())

@@ -1,0 +1,109 @@
+"""Whether a real node can run on this machine; installs what is missing where it may."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from e2e.node.network import LINK, RANGES
+
+# A program, and the Debian package that it comes with.
+_PROGRAMS = {
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "mount": "mount",
+    "nft": "nftables",
+    "iptables": "iptables",
+    "ipset": "ipset",
+    "conntrack": "conntrack",
+    "gcc": "gcc",
+}
+_SECCOMP_HEADER = Path("/usr/include/seccomp.h")
+_SECCOMP_PACKAGE = "libseccomp-dev"
+_BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+_SBIN = "/usr/sbin:/sbin"
+_INSTALL_SECONDS = 300.0
+
+
+class NotHereError(Exception):
+    """A real node cannot run on this machine, for the reason given."""
+
+
+def obstacle() -> str | None:
+    """Return why no node can run here and what to do about it; None when one can.
+
+    Debian packages that are missing are installed, which is said on standard error.
+    """
+    if sys.platform != "linux":
+        return "a real node needs Linux"
+    if os.geteuid() != 0:
+        return "a real node needs root: run `sudo make e2e-node`"
+    if missing := _missing_packages():
+        _install(missing)
+        if missing := _missing_packages():
+            return f"missing on this machine: run `apt-get install {' '.join(missing)}`"
+    if not _BRIDGE_FILTER.exists():
+        subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
+        if not _BRIDGE_FILTER.exists():
+            return "the kernel does not filter bridges: run `modprobe br_netfilter`"
+    return _refused_namespaces() or _taken_addresses()
+
+
+def _missing_packages() -> list[str]:
+    path = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
+    missing = {package for name, package in _PROGRAMS.items() if not shutil.which(name, path=path)}
+    if not _SECCOMP_HEADER.exists():
+        missing.add(_SECCOMP_PACKAGE)
+    return sorted(missing)
+
+
+def _install(packages: Iterable[str]) -> None:
+    if not shutil.which("apt-get"):
+        return
+    print(f"Installing for the real node: {' '.join(packages)}", file=sys.stderr, flush=True)
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    for argv in (install, ["apt-get", "update"], install):
+        done = subprocess.run(
+            argv,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_INSTALL_SECONDS,
+            check=False,
+        )
+        if argv is install and done.returncode == 0:
+            return
+
+
+def _refused_namespaces() -> str | None:
+    tried = subprocess.run(
+        ["unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode == 0:
+        return None
+    return (
+        f"the kernel grants no namespaces (a container without privileges?): {tried.stderr.strip()}"
+    )
+
+
+def _taken_addresses() -> str | None:
+    shown = subprocess.run(
+        ["ip", "-json", "-4", "route", "show"], capture_output=True, text=True, check=True
+    )
+    for route in json.loads(shown.stdout):
+        if route["dst"] == "default" or route.get("dev", "").startswith(LINK):
+            continue
+        for taken in RANGES:
+            if ipaddress.ip_network(route["dst"]).overlaps(ipaddress.ip_network(taken)):
+                return f"this machine has a route to {route['dst']}, and the node needs {taken}"
+    return None
