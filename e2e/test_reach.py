@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ POLICIES = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
 
 
 @pytest.fixture(scope="module")
-def clinic_name(product: Product, root: Rest) -> Iterator[str]:
-    """A clinic that is declared and enforced, with pods in every zone."""
+def clinic_name(product: Product, root: Rest) -> str:
+    """A clinic that is declared and enforced, with pods in every zone, beside somebody else's."""
     name = unique("reach")
     with running(product):
         assert workloads.apply(root, clinic(name)).ok
@@ -31,8 +30,14 @@ def clinic_name(product: Product, root: Rest) -> Iterator[str]:
             namespace = f"{name}-{zone}"
             assert root.create(deployments(namespace), workloads.deployment("app")).ok
             until(workloads.available(root, namespace, "app"), f"pods run in {namespace}")
+    stranger = f"{name}-stranger"
+    assert root.create(workloads.NAMESPACES, {"metadata": {"name": stranger}}).ok
+    account = f"/api/v1/namespaces/{stranger}/serviceaccounts"
+    assert root.create(account, {"metadata": {"name": "app"}}).ok
+    assert root.create(deployments(stranger), workloads.deployment("app")).ok
+    until(workloads.available(root, stranger, "app"), f"pods run in {stranger}")
     # The operator is gone: what is opened by hand stays open.
-    yield name
+    return name
 
 
 def reach(product: Product, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -94,7 +99,8 @@ def test_a_policy_that_somebody_else_wrote_is_named_until_it_is_gone(
     code, told = reach(product, "-w", clinic_name)
     assert code == 1
     found = edges(told, "undeclared")
-    assert {edge["to"]["names"][0] for edge in found} == {"clinical", "198.51.100.0/24"}
+    ends = {(edge["from"]["kind"], edge["to"]["names"][0]) for edge in found}
+    assert ends == {("namespace", "clinical"), ("zone", "198.51.100.0/24")}
     assert {(r["namespace"], r["policy"]) for edge in found for r in edge["rules"]} == {
         (namespace, "debug")
     }

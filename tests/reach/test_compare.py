@@ -14,7 +14,7 @@ from phiwarden.reach.declared import intent
 from phiwarden.reach.model import Direction, Pod, Policy, Service, Surroundings
 from phiwarden.reach.ports import port_set
 from phiwarden.reach.read import policy_of
-from phiwarden.reach.report import Edge, EndKind, Report, Verdict
+from phiwarden.reach.report import Edge, Report, Verdict
 from phiwarden.reach.world import RuleRef
 from tests.boundary.declarations import CLUSTER, clinic
 
@@ -156,15 +156,21 @@ def test_a_zone_without_pods_is_told_by_pods_to_come() -> None:
 
 
 def test_an_expired_agreement_is_told_and_its_flow_is_no_longer_declared() -> None:
-    surroundings = Surroundings(LABELS, PODS, compiled())
-    expires = min(each.agreement.expires for each in SPEC.externals if each.agreement is not None)
+    flow = {
+        "from": {"zone": "clinical"},
+        "to": {"external": "epic-fhir"},
+        "ports": [{"port": 443}],
+        "purpose": "treatment",
+    }
+    spec = clinic(flows=[flow])
+    surroundings = Surroundings(LABELS, PODS, compiled(spec))
+    expires = min(each.agreement.expires for each in spec.externals if each.agreement is not None)
     after = dataclasses.replace(CLUSTER, today=expires + dt.timedelta(days=1))
-    assert not compare(surroundings, intent({"portal": SPEC}, LABELS, CLUSTER), ZONES).expired
-    found = compare(surroundings, intent({"portal": SPEC}, LABELS, after), ZONES)
+    assert not compare(surroundings, intent({"portal": spec}, LABELS, CLUSTER), ZONES).expired
+    found = compare(surroundings, intent({"portal": spec}, LABELS, after), ZONES)
     assert found.expired
     (edge,) = told(found, Verdict.UNDECLARED)
-    assert edge.sources[0].name == "clinical"
-    assert edge.targets[0].kind is EndKind.EXTERNAL
+    assert names(edge) == (["clinical"], ["epic-fhir"])
 
 
 def test_a_namespace_of_somebody_else_is_told() -> None:

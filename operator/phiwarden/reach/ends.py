@@ -32,7 +32,8 @@ class Ends:
         for service in services:
             self._services[service.namespace].append(service)
         self._told: dict[Parties, tuple[Group, ...]] = {}
-        self._strangers: Parties = universe.everybody & ~universe.outside
+        dns = sum(1 << number for number, each in enumerate(universe.parties) if _is_dns(each))
+        self._strangers: Parties = universe.everybody & ~universe.outside & ~dns
         for namespace in intent.zones:
             self._strangers &= ~universe.pods_of.get(namespace, 0)
         self._led: dict[int, tuple[tuple[str, PortSet], ...]] = {}
@@ -44,8 +45,7 @@ class Ends:
         assert party.namespace is not None, "who is not outside is in a namespace"
         if party.on_host:
             return End(EndKind.HOST, party.namespace, party.namespace)
-        labels = party.pods[0].labels
-        if party.namespace == DNS_NAMESPACE and DNS_LABELS.items() <= labels.items():
+        if _is_dns(party):
             return End(EndKind.DNS, "DNS", party.namespace)
         zone = self._intent.zones.get(party.namespace)
         return zone or End(EndKind.NAMESPACE, party.namespace, party.namespace)
@@ -123,6 +123,14 @@ class Ends:
             if known.version == network.version and _within(network, known)
         ]
         return max(named)[1] if named else End(EndKind.ADDRESS, str(network))
+
+
+def _is_dns(party: Party) -> bool:
+    return (
+        party.namespace == DNS_NAMESPACE
+        and not party.on_host
+        and DNS_LABELS.items() <= party.pods[0].labels.items()
+    )
 
 
 def _within(inner: Network, outer: Network) -> bool:
