@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from e2e import workloads
-from e2e.bench import admission, bare
+from e2e.bench import admission, bare, reach
 from e2e.bench.figures import Figure, spread, table
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import Options, acquire
@@ -32,18 +32,20 @@ def main() -> int:
     parser.add_argument("--workloads", type=int, default=300, metavar="N")
     parser.add_argument("--rounds", type=int, default=30, metavar="N")
     parser.add_argument("--beside", type=int, default=1000, metavar="N")
-    parser.add_argument("--only", choices=("boundary", "admission"))
+    parser.add_argument("--only", choices=("boundary", "admission", "reach"))
     chosen = parser.parse_args()
     figures: list[Figure] = []
-    if chosen.only != "admission":
+    if chosen.only in {None, "boundary"}:
         with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS)) as cluster:
             product = install(cluster)
             figures += one(product, chosen.rounds)
             figures += many(product, chosen.workloads)
             figures += rollback(product, chosen.rounds)
-    if chosen.only != "boundary":
+    if chosen.only in {None, "admission"}:
         with acquire(Options(node_labels=NODE_LABELS)) as cluster:
             figures += admission.figures(cluster, workloads=chosen.beside, rounds=12)
+    if chosen.only in {None, "reach"}:
+        figures += reach.figures()
     print(table(figures))
     return 1 if any(figure.reached is False for figure in figures) else 0
 

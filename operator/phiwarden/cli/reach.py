@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from phiwarden.cli import check
 from phiwarden.cli.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def _report(seen: Seen, workloads: list[str], namespaces: list[str], gateways: l
     from phiwarden.reach.compare import compare  # noqa: PLC0415
     from phiwarden.reach.declared import intent  # noqa: PLC0415
 
-    today = datetime.now(UTC).date()
-    facts = Facts(today, seen.api_servers, tuple(gateways))
+    facts = Facts(check.today(), seen.api_servers, tuple(gateways))
     cluster = seen.surroundings()
     declared = intent(seen.specs, cluster.namespaces, facts)
     return compare(cluster, declared, scope_of(declared, cluster, workloads, namespaces))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,16 +40,18 @@ def compare(cluster: Surroundings, intent: Intent, scope: Collection[str]) -> Re
         scope: the namespaces that are asked about.
     """
     pods = (*cluster.pods, *_stand_ins(cluster, scope))
-    named = (network for known in intent.outside.values() for network, _ in known)
+    ranges = (network for known in intent.outside.values() for network, _ in known)
     policies = (*cluster.policies, *intent.policies)
-    universe = Universe(cluster.namespaces, pods, policies, named)
+    universe = Universe(cluster.namespaces, pods, policies, ranges)
     live, declared = World(universe, cluster.policies), World(universe, intent.policies)
-    comparison = _Comparison(universe, live, declared, _scoped(universe, scope), intent)
+    asked = _pods_of(universe, scope)
+    named = asked | _pods_of(universe, intent.zones)
+    comparison = _Comparison(universe, live, declared, asked, named, intent)
     edges = list(_edges(comparison, Ends(universe, intent, cluster.services)))
     order = list(Verdict)
     edges.sort(key=lambda e: (order.index(e.verdict), e.sources, e.targets, e.ports.spans, e.rules))
     return Report(
-        tuple(_place(namespace, cluster, intent) for namespace in sorted(scope)),
+        tuple(_places(cluster, intent, scope)),
         tuple(edges),
         intent.expired,
         intent.unavailable,
@@ -64,34 +66,46 @@ def _stand_ins(cluster: Surroundings, scope: Collection[str]) -> Iterator[Pod]:
             yield Pod(namespace, NO_POD, count=2)
 
 
-def _scoped(universe: Universe, scope: Collection[str]) -> Parties:
+def _pods_of(universe: Universe, namespaces: Iterable[str]) -> Parties:
     found = 0
-    for namespace in scope:
+    for namespace in namespaces:
         found |= universe.pods_of.get(namespace, 0)
     return found
 
 
-def _place(namespace: str, cluster: Surroundings, intent: Intent) -> Place:
-    pods = [pod for pod in cluster.pods if pod.namespace == namespace]
-    unpoliced = tuple(sorted(pod.name for pod in pods if pod.on_host))
-    running = sum(pod.count for pod in pods if not pod.on_host)
-    zone = intent.zones.get(namespace)
-    if zone is None:
-        end = End(EndKind.NAMESPACE, namespace, namespace)
-        return Place(end, "", running, unpoliced)
-    spec = intent.specs[zone.workload]
-    data = next(z.data for z in spec.zones if z.name == zone.name)
-    return Place(zone, str(data), running, unpoliced, str(spec.enforcement))
+def _places(cluster: Surroundings, intent: Intent, scope: Collection[str]) -> Iterator[Place]:
+    pods: dict[str, list[Pod]] = defaultdict(list)
+    for pod in cluster.pods:
+        pods[pod.namespace].append(pod)
+    for namespace in sorted(scope):
+        there = pods[namespace]
+        unpoliced = tuple(sorted(pod.name for pod in there if pod.on_host))
+        running = sum(pod.count for pod in there if not pod.on_host)
+        zone = intent.zones.get(namespace)
+        if zone is None:
+            end = End(EndKind.NAMESPACE, namespace, namespace)
+            yield Place(end, "", running, unpoliced)
+            continue
+        spec = intent.specs[zone.workload]
+        data = next(z.data for z in spec.zones if z.name == zone.name)
+        yield Place(zone, str(data), running, unpoliced, str(spec.enforcement))
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two worlds, and the parties that are asked about."""
+    """Two worlds, and the parties that are asked about.
+
+    Attributes:
+        scope: who is asked about.
+        named: whose rules are told: theirs, and those of every zone. What strangers allow
+            themselves is their own business.
+    """
 
     universe: Universe
     live: World
     declared: World
     scope: Parties
+    named: Parties
     intent: Intent
 
     def told(self, party: int) -> dict[_Told, Parties]:
@@ -100,17 +114,18 @@ class _Comparison:
         for direction in Direction:
             other = opposite(direction)
             worlds = (self.live, self.declared)
-            candidates, alike = 0, self.universe.everybody
+            candidates = 0
             for world in worlds:
                 candidates |= world.candidates(direction, party)
-                alike &= world.open(other)
             if direction is Direction.EGRESS:
                 # What ends within the scope is told of its target.
                 candidates &= ~self.scope
             if self.universe.parties[party].count == 1:
                 candidates &= ~(1 << party)
             sides = (world.side(direction, party) for world in worlds)
-            for cell in cells(candidates, alike, sides, self.universe):
+            # No declaration isolates those who are taken together here.
+            accepting = self.live.accepting(other, party)
+            for cell in cells(candidates, self.named, sides, accepting, self.universe):
                 peer = cell.bit_length() - 1
                 for told in self._of_pair(direction, party, peer):
                     found[told] |= cell
@@ -169,7 +184,7 @@ class _Comparison:
         found: list[RuleRef] = []
         named = self.universe.parties[ends[1]].ports
         for direction, end, peer, ports in zip(_SIDES, ends, reversed(ends), wanted, strict=True):
-            side = self.live.side(direction, end)
+            side = self.live.side(direction, end) if self.named >> end & 1 else None
             if side is not None and ports:
                 found += [
                     allowance.ref
@@ -208,7 +223,7 @@ def _edges(comparison: _Comparison, ends: Ends) -> Iterator[Edge]:
             rules=told.rules,
             unisolated=told.unisolated,
             missing=told.missing,
-            source_pods=ends.pods(sources),
-            target_pods=ends.pods(targets),
+            source_pods=ends.pods(sources) if not inward or len(others) == 1 else None,
+            target_pods=ends.pods(targets) if inward or len(others) == 1 else None,
             services=ends.services(targets, told.ports),
         )

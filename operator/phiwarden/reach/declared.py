@@ -85,4 +85,4 @@ def _outside(workload: str, spec: WorkloadSpec, facts: Facts) -> Iterable[tuple[
     for server in facts.api_servers:
         yield ip_network(server.address), End(EndKind.API_SERVER, "the Kubernetes API")
     for network in DNS_ADDRESSES:
-        yield network, End(EndKind.DNS, f"DNS at {network.network_address}")
+        yield network, End(EndKind.DNS, f"DNS {network.network_address}")

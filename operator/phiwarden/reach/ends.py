@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from typing import Final
 
@@ -13,6 +13,11 @@ from phiwarden.reach.model import Network, Service
 from phiwarden.reach.ports import PortSet, port_set
 from phiwarden.reach.report import End, EndKind, Pods
 from phiwarden.reach.universe import Parties, Party, Universe, members
+
+Group = tuple[tuple[End, ...], Parties]
+"""Ends that are told as one, and the parties behind them."""
+
+_TOGETHER: Final = (EndKind.NAMESPACE, EndKind.HOST, EndKind.DNS, EndKind.ADDRESS)
 
 ANYWHERE: Final = End(EndKind.ANYWHERE, "anywhere outside")
 
@@ -26,7 +31,11 @@ class Ends:
         self._services: dict[str, list[Service]] = defaultdict(list)
         for service in services:
             self._services[service.namespace].append(service)
-        self._told: dict[tuple[Parties, str], tuple[tuple[tuple[End, ...], Parties], ...]] = {}
+        self._told: dict[Parties, tuple[Group, ...]] = {}
+        dns = sum(1 << number for number, each in enumerate(universe.parties) if _is_dns(each))
+        self._strangers: Parties = universe.everybody & ~universe.outside & ~dns
+        for namespace in intent.zones:
+            self._strangers &= ~universe.pods_of.get(namespace, 0)
         self._led: dict[int, tuple[tuple[str, PortSet], ...]] = {}
 
     def end(self, party: Party, workload: str) -> End:
@@ -36,8 +45,7 @@ class Ends:
         assert party.namespace is not None, "who is not outside is in a namespace"
         if party.on_host:
             return End(EndKind.HOST, party.namespace, party.namespace)
-        labels = party.pods[0].labels
-        if party.namespace == DNS_NAMESPACE and DNS_LABELS.items() <= labels.items():
+        if _is_dns(party):
             return End(EndKind.DNS, "DNS", party.namespace)
         zone = self._intent.zones.get(party.namespace)
         return zone or End(EndKind.NAMESPACE, party.namespace, party.namespace)
@@ -47,31 +55,29 @@ class Ends:
         zone = self._intent.zones.get(self._universe.parties[number].namespace or "")
         return zone.workload if zone is not None else ""
 
-    def grouped(
-        self, parties: Parties, workload: str
-    ) -> tuple[tuple[tuple[End, ...], Parties], ...]:
-        """Return parties by the ends that are told apart: namespaces, and addresses, are not."""
-        key = parties, workload
-        if key not in self._told:
-            groups: dict[End | EndKind, tuple[set[End], Parties]] = {}
-            outside = self._universe.outside
-            if parties & outside == outside:
-                groups[ANYWHERE] = {ANYWHERE}, outside
-                parties &= ~outside
-            for number in members(parties):
-                end = self.end(self._universe.parties[number], workload)
-                together = end.kind in {
-                    EndKind.NAMESPACE,
-                    EndKind.HOST,
-                    EndKind.DNS,
-                    EndKind.ADDRESS,
-                }
-                ends, found = groups.get(group := end.kind if together else end, (set(), 0))
-                groups[group] = ends | {end}, found | 1 << number
-            self._told[key] = tuple(
-                (_without_narrower(ends), found) for ends, found in groups.values()
-            )
-        return self._told[key]
+    def grouped(self, parties: Parties, workload: str) -> Iterator[Group]:
+        """Yield parties by the ends that are told apart: namespaces, and addresses, are not."""
+        strangers = parties & self._strangers
+        if strangers not in self._told:
+            # Whole crowds of them come again with every zone.
+            self._told[strangers] = tuple(self._grouped(strangers, ""))
+        yield from self._told[strangers]
+        yield from self._grouped(parties & ~strangers, workload)
+
+    def _grouped(self, parties: Parties, workload: str) -> Iterator[Group]:
+        groups: dict[End | EndKind, tuple[set[End], Parties]] = {}
+        outside = self._universe.outside
+        if parties & outside == outside:
+            yield (ANYWHERE,), outside
+            parties &= ~outside
+        for number in members(parties):
+            end = self.end(self._universe.parties[number], workload)
+            group = end.kind if end.kind in _TOGETHER else end
+            ends, found = groups.get(group, (set(), 0))
+            ends.add(end)
+            groups[group] = ends, found | 1 << number
+        for ends, found in groups.values():
+            yield _without_narrower(ends), found
 
     def pods(self, parties: Parties) -> Pods | None:
         """Return the pods of one namespace; None for anything else."""
@@ -117,6 +123,14 @@ class Ends:
             if known.version == network.version and _within(network, known)
         ]
         return max(named)[1] if named else End(EndKind.ADDRESS, str(network))
+
+
+def _is_dns(party: Party) -> bool:
+    return (
+        party.namespace == DNS_NAMESPACE
+        and not party.on_host
+        and DNS_LABELS.items() <= party.pods[0].labels.items()
+    )
 
 
 def _within(inner: Network, outer: Network) -> bool:

@@ -11,6 +11,9 @@ from phiwarden.reach.model import Direction, Policy
 from phiwarden.reach.ports import EVERY_PORT, NO_PORT, PortSet, RulePorts
 from phiwarden.reach.universe import Parties, Universe, members
 
+Accepted = tuple[Parties, RulePorts]
+"""Parties, and the ports on which each of them allows a given peer."""
+
 _FEW: Final = 64
 """A rule that allows so many parties is looked up by each of them; wider ones are tried in turn."""
 
@@ -104,7 +107,14 @@ class World:
         side = self.side(direction, party)
         peers = side.peers if side is not None else self.universe.everybody
         other = opposite(direction)
-        return peers & (self.open(other) | self._accepting[other].of(party))
+        willing = self.open(other)
+        for owners, _ in self.accepting(other, party):
+            willing |= owners
+        return peers & willing
+
+    def accepting(self, direction: Direction, peer: int) -> Iterator[Accepted]:
+        """Yield the isolated parties whose own rules of a direction allow a peer, by ports."""
+        return self._accepting[direction].of(peer)
 
     def half(self, direction: Direction, party: int, peer: int) -> PortSet:
         """Return the ports on which one end alone lets a connection pass.
@@ -135,28 +145,27 @@ def opposite(direction: Direction) -> Direction:
 
 
 class _Accepting:
-    """Which isolated parties have a rule that allows a given peer."""
+    """Which isolated parties have a rule that allows a given peer, and which ports of whom."""
 
     def __init__(self, found: dict[int, list[Allowance]]) -> None:
-        by_peers: dict[Parties, Parties] = defaultdict(int)
+        by_rule: dict[tuple[Parties, RulePorts], Parties] = defaultdict(int)
         for number, allowances in found.items():
-            for peers in {allowance.peers for allowance in allowances}:
-                by_peers[peers] |= 1 << number
-        self._wide: list[tuple[Parties, Parties]] = []
-        self._narrow: dict[int, Parties] = defaultdict(int)
-        for peers, owners in by_peers.items():
+            for peers, ports in {(allowance.peers, allowance.ports) for allowance in allowances}:
+                by_rule[peers, ports] |= 1 << number
+        self._wide: list[tuple[Parties, Accepted]] = []
+        self._narrow: dict[int, list[Accepted]] = defaultdict(list)
+        for (peers, ports), owners in by_rule.items():
             if peers.bit_count() > _FEW:
-                self._wide.append((peers, owners))
+                self._wide.append((peers, (owners, ports)))
                 continue
             for peer in members(peers):
-                self._narrow[peer] |= owners
+                self._narrow[peer].append((owners, ports))
 
-    def of(self, peer: int) -> Parties:
-        found = self._narrow.get(peer, 0)
-        for peers, owners in self._wide:
+    def of(self, peer: int) -> Iterator[Accepted]:
+        yield from self._narrow.get(peer, ())
+        for peers, accepted in self._wide:
             if peers >> peer & 1:
-                found |= owners
-        return found
+                yield accepted
 
 
 def _allowances(universe: Universe, policy: Policy, direction: Direction) -> Iterator[Allowance]:

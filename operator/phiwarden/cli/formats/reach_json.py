@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from phiwarden.cli.formats.printable import printable
@@ -29,7 +30,10 @@ def reach_json(report: Report, exit_code: int) -> str:
 
 def _place(place: Place) -> dict[str, Any]:
     return {
-        **_end(place.end),
+        "kind": place.end.kind.value,
+        "name": printable(place.end.name),
+        "namespace": printable(place.end.namespace),
+        "workload": printable(place.end.workload) or None,
         "data": place.data or None,
         "enforcement": place.enforcement or None,
         "pods": place.pods,
@@ -40,8 +44,8 @@ def _place(place: Place) -> dict[str, Any]:
 def _edge(edge: Edge) -> dict[str, Any]:
     return {
         "verdict": edge.verdict.value,
-        "from": [_end(end) for end in edge.sources],
-        "to": [_end(end) for end in edge.targets],
+        "from": _ends(edge.sources),
+        "to": _ends(edge.targets),
         "ports": _ports(edge.ports),
         "rules": [_rule(rule) for rule in edge.rules],
         "unisolated": [side.value for side in edge.unisolated],
@@ -52,12 +56,14 @@ def _edge(edge: Edge) -> dict[str, Any]:
     }
 
 
-def _end(end: End) -> dict[str, str | None]:
+def _ends(ends: Sequence[End]) -> dict[str, Any]:
+    """Return the ends of one side, which are of one kind and belong to one workload, or to none."""
+    first, *others = ends
     return {
-        "kind": end.kind.value,
-        "name": printable(end.name),
-        "namespace": printable(end.namespace) or None,
-        "workload": printable(end.workload) or None,
+        "kind": first.kind.value,
+        "names": [printable(end.name) for end in ends],
+        "namespace": printable(first.namespace) if first.namespace and not others else None,
+        "workload": printable(first.workload) or None,
     }
 
 

@@ -109,7 +109,7 @@ def _box(root: ET.Element, box: Box) -> None:
     sizes = {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "rx": 8}
     ET.SubElement(group, "rect", {name: str(size) for name, size in sizes.items()} | frame)
     if place is None:
-        for number, line in enumerate(textwrap.wrap(who(box.ends), 26)[:2]):
+        for number, line in enumerate(textwrap.wrap(who(box.ends), 24)[:2]):
             _text(group, box.x + 12, box.y + 20 + LINE * number, line, "")
         return
     _text(group, box.x + 14, box.y + 25, printable(place.end.name, 24), "name")
