@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from e2e.node.images import PEER
@@ -19,6 +22,48 @@ _PROGRAM = "/peer"
 _DIAL_SECONDS = 1.0
 # The default is a minute, for a pod that may never be ready.
 _EXEC = ("exec", "--pod-running-timeout=2s")
+
+
+@contextmanager
+def namespace(node: Node) -> Iterator[str]:
+    """Have a namespace with a name of its own in which only restricted pods may run."""
+    name = f"node-{uuid.uuid4().hex[:8]}"
+    level = {"pod-security.kubernetes.io/enforce": "restricted"}
+    create(
+        node, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": level}}
+    )
+    account = ("get", "serviceaccount", "default", f"-n={name}", "--ignore-not-found", "-o=name")
+    until(lambda: node.cluster.kubectl(*account).stdout, "the namespace has its service account")
+    yield name
+    node.cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def create(node: Node, *manifests: Mapping[str, Any]) -> None:
+    """Create objects."""
+    manifest = {"apiVersion": "v1", "kind": "List", "items": manifests}
+    node.cluster.kubectl("create", "--filename=-", input=json.dumps(manifest))
+
+
+def service(
+    name: str, namespace: str, selector: Mapping[str, str], *, port: int, target: int
+) -> dict[str, Any]:
+    """Return a Service that leads to the pods with these labels."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": selector, "ports": [{"port": port, "targetPort": target}]},
+    }
+
+
+def policy(name: str, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a NetworkPolicy."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
 
 
 def pod(

@@ -25,8 +25,8 @@ _PROGRAMS = {
     "conntrack": "conntrack",
     "gcc": "gcc",
 }
-_SECCOMP_HEADER = Path("/usr/include/seccomp.h")
-_SECCOMP_PACKAGE = "libseccomp-dev"
+# The same for what is compiled against.
+_HEADERS = {"/usr/include/seccomp.h": "libseccomp-dev", "/usr/include/stdlib.h": "libc6-dev"}
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 _SBIN = "/usr/sbin:/sbin"
 _INSTALL_SECONDS = 300.0
@@ -59,8 +59,7 @@ def obstacle() -> str | None:
 def _missing_packages() -> list[str]:
     path = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
     missing = {package for name, package in _PROGRAMS.items() if not shutil.which(name, path=path)}
-    if not _SECCOMP_HEADER.exists():
-        missing.add(_SECCOMP_PACKAGE)
+    missing |= {package for name, package in _HEADERS.items() if not Path(name).exists()}
     return sorted(missing)
 
 
