@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +60,12 @@ class Clinic:
     def namespace(self, place: str) -> str:
         """Return the namespace of a zone, or of the two places beside them."""
         return f"{self.name}-{place}"
+
+    def phi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `kubectl phi` as whoever may read everything."""
+        kubeconfig = f"--kubeconfig={self.node.cluster.kubeconfig}"
+        command = (sys.executable, "-m", "phiwarden.cli.phi", *arguments, kubeconfig)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
     def measured(self) -> Matrix:
         """Return what opens a connection to what, by packets."""
