@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from e2e.controlplane import StartError
 from e2e.controlplane.processes import LIFELINE
 from e2e.node.network import OUTSIDE, SYSCTLS
 
@@ -19,7 +20,7 @@ _UNSHARE = ("--mount", "--net", "--pid", "--uts", "--ipc", "--mount-proc", "--ki
 _NSENTER = ("--mount", "--net", "--pid", "--uts", "--ipc")
 
 
-class NamespaceError(Exception):
+class NamespaceError(StartError):
     """The kernel refused a namespace, or something that was to be made in it."""
 
 
