@@ -20,7 +20,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test unit e2e lint generate check-generated bench lock clean binaries .venv
+.PHONY: help demo test unit e2e e2e-node lint generate check-generated bench lock clean binaries .venv
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ unit: $(STAMP) ## tests that need no cluster
 
 e2e: binaries ## tests on a real control plane, built from source the first time
 	@$(PY) -m pytest -n 2 --dist loadfile e2e $(ARGS)
+
+e2e-node: binaries ## of these, the tests on a real node: needs root on Linux
+	@$(PY) -m pytest e2e/node $(ARGS)
 
 lint: $(STAMP) check-generated ## format, style, types, direction of imports, generated files
 	@$(PY) -m ruff format --check --quiet . || { echo "Run: $(PY) -m ruff format ." >&2; exit 1; }
@@ -67,6 +70,7 @@ clean: ## remove what was installed and cached here; built binaries stay in ~/.c
 # Here, where its progress can be watched; otherwise each test process would wait in silence.
 binaries: $(STAMP)
 	@$(PY) -m e2e.controlplane build >/dev/null
+	@$(PY) -m e2e.node build
 
 # The stamp goes first and comes last, so an interrupted set-up is begun anew.
 $(STAMP): requirements.lock pyproject.toml

@@ -81,7 +81,7 @@ class Binary:
         return parts[-2] if parts[-1].removeprefix("v").isdigit() else parts[-1]
 
 
-KUBERNETES_MODULE = Module("kubernetes", _STAMP, 2900)
+KUBERNETES_MODULE = Module("kubernetes", _STAMP, 2750)
 _etcd = Module("etcd", STRIP, 570)
 _helm = Module("helm", STRIP, 1190)
 _kwok = Module("kwok", STRIP, 1120)

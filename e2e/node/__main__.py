@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from e2e.controlplane import ControlPlaneError, build
 from e2e.node import binaries
 from e2e.node.launch import acquire
-from e2e.node.prerequisites import NotHereError, obstacle
+from e2e.node.prerequisites import obstacle
 
 _CHECK_SECONDS = 1.0
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _start(enforcer=not chosen.no_enforcer)
     except KeyboardInterrupt:
         return 0
-    except (ControlPlaneError, NotHereError) as error:
+    except ControlPlaneError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -14,16 +14,12 @@ _PLUGINS = "github.com/containernetworking/plugins/plugins"
 # What a container of each of them may do is filtered by seccomp, which is a C library.
 _STATIC = f"{STRIP} -extldflags=-static"
 
-_containerd = Module(
-    "containerd", f"{STRIP} -X {_CONTAINERD}/version.Version=v2.4.2", 1300, _MODULES
-)
-_runc = Module("runc", _STATIC, 330, _MODULES, tags="seccomp,netgo,osusergo", cgo=True)
-_cni = Module("cni", STRIP, 280, _MODULES)
-_coredns = Module("coredns", STRIP, 1900, _MODULES)
-_kube_router = Module("kube-router", STRIP, 1200, _MODULES)
-_peer = Module("peer", STRIP, 200, _MODULES)
-
-CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
+_containerd = Module("containerd", STRIP, 1040, _MODULES)
+_runc = Module("runc", _STATIC, 230, _MODULES, tags="seccomp,netgo,osusergo", cgo=True)
+_cni = Module("cni", STRIP, 160, _MODULES)
+_coredns = Module("coredns", STRIP, 1380, _MODULES)
+_kube_router = Module("kube-router", STRIP, 1060, _MODULES)
+_peer = Module("peer", STRIP, 190, _MODULES)
 
 BINARIES: Mapping[str, Binary] = {
     binary.name: binary

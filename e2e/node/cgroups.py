@@ -37,9 +37,9 @@ def remove(group: str) -> None:
             _remove(folder)
 
 
-def left() -> set[str]:
-    """Return the names of all groups of nodes that exist."""
-    return {path.name for each in _hierarchies() for path in each.glob(f"{_PREFIX}*")}
+def left() -> list[Path]:
+    """Return the groups of all nodes that exist, one in each hierarchy."""
+    return [path for each in _hierarchies() for path in each.glob(f"{_PREFIX}*")]
 
 
 def _hierarchies() -> list[Path]:

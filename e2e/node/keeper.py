@@ -21,29 +21,31 @@ def main() -> None:
     """Make the namespaces of a node, keep them until the owner is gone, and remove them."""
     lock, net = _slot()
     with lock:
-        group = cgroups.name(net.slot)
         holder = namespaces.unshare()
         try:
             _say(_prepare(net, namespaces.first_process(holder)))
             sys.stdin.read()
         finally:
-            holder.kill()
-            holder.wait()
-            # The link goes with the namespace, but only some time after that.
-            with suppress(NamespaceError):
-                namespaces.run("ip", "link", "delete", net.link)
-            cgroups.remove(group)
+            namespaces.end(holder)
+            _clear(net)
 
 
 def _prepare(net: Network, pid: int) -> dict[str, int]:
-    # Left by a keeper that was killed itself.
-    cgroups.remove(cgroups.name(net.slot))
+    # What a keeper left that was killed itself.
+    _clear(net)
     cgroups.create(cgroups.name(net.slot))
     for argv in network.on_this_machine(net, pid):
         namespaces.run(*argv)
     for argv in network.in_the_node(net):
         namespaces.run(*namespaces.inside(pid, *argv))
     return {"slot": net.slot, "pid": pid}
+
+
+def _clear(net: Network) -> None:
+    # The link goes with its namespace, but only some time after that.
+    with suppress(NamespaceError):
+        namespaces.run("ip", "link", "delete", net.link)
+    cgroups.remove(cgroups.name(net.slot))
 
 
 def _slot() -> tuple[socket.socket, Network]:

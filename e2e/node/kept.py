@@ -21,7 +21,7 @@ class Kept:
 
     network: Network
     pid: int  # of process 1 in them, as this machine numbers it
-    _keeper: subprocess.Popen[str] = field(repr=False)
+    keeper: subprocess.Popen[str] = field(repr=False)
 
     @classmethod
     def make(cls) -> Self:
@@ -45,5 +45,5 @@ class Kept:
     def release(self) -> None:
         """End everything in the namespaces; returns when nothing is left. May be called again."""
         # Its standard input ends here, and with that its task.
-        with self._keeper:
+        with self.keeper:
             pass

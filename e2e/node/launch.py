@@ -64,6 +64,7 @@ def acquire(
         )
         config.write(files, kept.network, found["bridge"].parent)
         node = Node(cluster, config.environment(run.path, found), kept, run)
+        undo.callback(node.stop)
         arguments = config.arguments(files, kept.network, labels or {})
         try:
             _bring_up(node, found, _commands(found, arguments, flags or {}), enforcer=enforcer)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from e2e.controlplane import StartError
 from e2e.controlplane.processes import LIFELINE
 from e2e.node.network import OUTSIDE, SYSCTLS
 
@@ -17,7 +20,7 @@ _UNSHARE = ("--mount", "--net", "--pid", "--uts", "--ipc", "--mount-proc", "--ki
 _NSENTER = ("--mount", "--net", "--pid", "--uts", "--ipc")
 
 
-class NamespaceError(Exception):
+class NamespaceError(StartError):
     """The kernel refused a namespace, or something that was to be made in it."""
 
 
@@ -45,7 +48,30 @@ def first_process(holder: subprocess.Popen[str]) -> int:
         holder.kill()
         rest = holder.stdout.read() if holder.stdout else ""
         raise NamespaceError(f"the namespaces could not be made: {said}{rest}".strip())
-    return int(Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text())
+    (child,) = _children(holder)
+    return child
+
+
+def end(holder: subprocess.Popen[str]) -> None:
+    """Kill every process in the namespaces; returns when the last of them is gone.
+
+    Process 1 is killed and not its holder, whose end would say nothing about the others: the
+    kernel lets process 1 go when it has buried them all.
+    """
+    for child in _children(holder):
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+            holder.wait()
+    holder.kill()
+    holder.wait()
+
+
+def _children(holder: subprocess.Popen[str]) -> list[int]:
+    # Not reaped yet, so no other process has the number of a child.
+    if holder.poll() is not None:
+        return []
+    listed = Path(f"/proc/{holder.pid}/task/{holder.pid}/children")
+    return [int(each) for each in listed.read_text().split()]
 
 
 def inside(pid: int, *argv: str) -> tuple[str, ...]:

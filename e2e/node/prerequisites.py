@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from e2e.controlplane import StartError
 from e2e.node.network import LINK, RANGES
 
 # A program, and the Debian package that it comes with.
@@ -18,21 +19,22 @@ _PROGRAMS = {
     "ip": "iproute2",
     "unshare": "util-linux",
     "nsenter": "util-linux",
-    "mount": "mount",
     "nft": "nftables",
     "iptables": "iptables",
     "ipset": "ipset",
     "conntrack": "conntrack",
+    "modprobe": "kmod",
     "gcc": "gcc",
 }
 # The same for what is compiled against.
 _HEADERS = {"/usr/include/seccomp.h": "libseccomp-dev", "/usr/include/stdlib.h": "libc6-dev"}
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-_SBIN = "/usr/sbin:/sbin"
-_INSTALL_SECONDS = 300.0
+# Where a login of root looks, and a job of a machine perhaps not.
+SBIN = "/usr/sbin:/sbin"
+_LOCK_SECONDS = 120
 
 
-class NotHereError(Exception):
+class NotHereError(StartError):
     """A real node cannot run on this machine, for the reason given."""
 
 
@@ -50,14 +52,14 @@ def obstacle() -> str | None:
         if missing := _missing_packages():
             return f"missing on this machine: run `apt-get install {' '.join(missing)}`"
     if not _BRIDGE_FILTER.exists():
-        subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
+        _succeeds("modprobe", "br_netfilter")
         if not _BRIDGE_FILTER.exists():
             return "the kernel does not filter bridges: run `modprobe br_netfilter`"
     return _refused_namespaces() or _taken_addresses()
 
 
 def _missing_packages() -> list[str]:
-    path = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
+    path = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
     missing = {package for name, package in _PROGRAMS.items() if not shutil.which(name, path=path)}
     missing |= {package for name, package in _HEADERS.items() if not Path(name).exists()}
     return sorted(missing)
@@ -67,18 +69,23 @@ def _install(packages: Iterable[str]) -> None:
     if not shutil.which("apt-get"):
         return
     print(f"Installing for the real node: {' '.join(packages)}", file=sys.stderr, flush=True)
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
-    for argv in (install, ["apt-get", "update"], install):
-        done = subprocess.run(
-            argv,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_INSTALL_SECONDS,
-            check=False,
-        )
-        if argv is install and done.returncode == 0:
-            return
+    options = ("--yes", "--no-install-recommends", f"-oDPkg::Lock::Timeout={_LOCK_SECONDS}")
+    install = ("apt-get", "install", *options, *packages)
+    # The list of packages may be old, or missing as in most images of containers.
+    if not _succeeds(*install):
+        _succeeds("apt-get", "update")
+        _succeeds(*install)
+
+
+def _succeeds(*argv: str) -> bool:
+    done = subprocess.run(
+        argv,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
 
 
 def _refused_namespaces() -> str | None:
