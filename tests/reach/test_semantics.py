@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import product
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phiwarden.reach import world
+from phiwarden.reach.cells import cells
 from phiwarden.reach.model import Direction
+from phiwarden.reach.universe import members
 from phiwarden.reach.world import opposite
 
 from .asked import PROBES, Asked, pairs
 from .cases import case
 from .oracle import connects
+
+
+@pytest.fixture(autouse=True, params=[world._FEW, 1])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have small cases go the way of large ones, too: nearly every rule is wide."""
+    monkeypatch.setattr(world, "_FEW", request.param)
+
 
 unhurried = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 
@@ -43,6 +55,24 @@ def test_no_peer_with_a_connection_is_left_out_of_the_candidates(chance: Random)
         ):
             assert asked.world.candidates(direction, own) >> peer & 1, (direction, own, peer)
             assert asked.world.half(opposite(direction), peer, own)
+
+
+@unhurried
+@given(st.randoms(use_true_random=False))
+def test_peers_that_are_taken_together_are_the_same_to_a_party(chance: Random) -> None:
+    judged = Asked(case(chance)).world
+    universe = judged.universe
+    for party, direction in product(range(len(universe.parties)), Direction):
+        candidates = judged.candidates(direction, party)
+        accepting = judged.accepting(opposite(direction), party)
+        sides = [judged.side(direction, party)]
+        found = list(cells(candidates, 0, sides, accepting, universe))
+        assert sum(found) == candidates, "each candidate is in one cell"
+        for cell in found:
+            ends = [(party, peer) for peer in members(cell)]
+            if direction is Direction.INGRESS:
+                ends = [(peer, party) for _, peer in ends]
+            assert len({judged.ports(*each) for each in ends}) == 1
 
 
 @unhurried
