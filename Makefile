@@ -15,6 +15,11 @@ STAMP := $(VENV)/.ready-$(shell pwd | cksum | cut -d' ' -f1)
 # A stamp is worth nothing without the interpreter that it speaks of.
 $(shell test -x $(PY) || rm -f $(VENV)/.ready-*)
 
+# The second lock is the part of the first that the image holds.
+RESOLVE := uv pip compile -q --universal --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-annotate --python-version 3.11 pyproject.toml \
+  --custom-compile-command "make lock"
+
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet
 
 .DEFAULT_GOAL := help
@@ -57,9 +62,8 @@ bench: $(STAMP) ## what enforcement costs a request, and how fast boundaries com
 
 lock: ## resolve the dependencies anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 1; }
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --python-version 3.11 --group dev pyproject.toml -o requirements.lock \
-	  --custom-compile-command "make lock"
+	$(RESOLVE) --group dev -o requirements.lock
+	$(RESOLVE) --constraints requirements.lock -o requirements-runtime.lock
 
 clean: ## remove what was installed and cached here; built binaries stay in ~/.cache/phiwarden
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build

@@ -33,10 +33,35 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 zz-phiwarden-feedback
 {{- end -}}
 
-{{- define "phiwarden.admissionSelector" -}}
+{{/* Labels that pods of a component have and no others: (list . "controller"). */}}
+{{- define "phiwarden.selector" -}}
 app.kubernetes.io/name: phiwarden
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: admission
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* What pods of the chart have in common: who they run as, and where their image is from. */}}
+{{- define "phiwarden.pod" -}}
+automountServiceAccountToken: true
+terminationGracePeriodSeconds: 30
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{/* Security context of every container. */}}
+{{- define "phiwarden.container" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{/* The name, or address, by which API servers call the feedback webhook. */}}

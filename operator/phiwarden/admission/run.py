@@ -21,6 +21,7 @@ from phiwarden.admission.server import SPOKEN_OF, Server, failed, under_review
 from phiwarden.admission.settings import Settings
 from phiwarden.admission.zones import Zones
 from phiwarden.cluster.client import Api
+from phiwarden.cluster.login import login
 from phiwarden.rulebook.evaluate import Judge, judge_with
 from phiwarden.rulebook.own import read, rules_of
 
@@ -126,9 +127,7 @@ def _register(registry: kopf.OperatorRegistry, feedback: Feedback, address: str,
     async def stop(**_: Any) -> None:
         await feedback.stop()
 
-    @kopf.on.login(id="login", registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    kopf.on.login(id="login", registry=registry)(login)
 
     async def review(warnings: list[str], **_: Any) -> None:
         answer = await feedback.review(under_review.get())

@@ -15,6 +15,7 @@ from phiwarden import __version__
 from phiwarden.api import names
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.events import Recorder
+from phiwarden.cluster.login import login
 from phiwarden.cluster.reflector import Reflector
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
@@ -220,9 +221,7 @@ def _register(registry: kopf.OperatorRegistry, controller: Controller) -> None:
     async def stop(**_: Any) -> None:
         await controller.stop()
 
-    @kopf.on.login(id="login", registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    kopf.on.login(id="login", registry=registry)(login)
 
     @kopf.on.event(names.GROUP, names.VERSION, "phiworkloads", id="seen", registry=registry)
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
