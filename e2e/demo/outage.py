@@ -12,6 +12,7 @@ from e2e.demo.legacy import rolled_out
 from e2e.demo.scene import DEVELOPER, ROOT_ADMIN, Scene
 from e2e.demo.story import Result
 from e2e.product import NAMESPACE, RELEASE, Operator
+from e2e.waiting import until
 from phiwarden.api import names
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
