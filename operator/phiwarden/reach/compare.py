@@ -49,7 +49,17 @@ def compare(cluster: Surroundings, intent: Intent, scope: Collection[str]) -> Re
     comparison = _Comparison(universe, live, declared, asked, named, intent)
     edges = list(_edges(comparison, Ends(universe, intent, cluster.services)))
     order = list(Verdict)
-    edges.sort(key=lambda e: (order.index(e.verdict), e.sources, e.targets, e.ports.spans, e.rules))
+    edges.sort(
+        key=lambda e: (
+            order.index(e.verdict),
+            e.sources[0],
+            e.targets[0],
+            e.ports.spans,
+            e.rules,
+            e.sources,
+            e.targets,
+        )
+    )
     return Report(
         tuple(_places(cluster, intent, scope)),
         tuple(edges),
@@ -204,15 +214,18 @@ _SIDES: Final = (Direction.EGRESS, Direction.INGRESS)
 
 def _edges(comparison: _Comparison, ends: Ends) -> Iterator[Edge]:
     """Yield edges, those of pods that are told alike as one."""
-    found: dict[tuple[End, _Told, tuple[End, ...], Parties], Parties] = defaultdict(int)
+    found: dict[tuple[End, _Told, Parties], Parties] = defaultdict(int)
+    named: dict[tuple[str, Parties], tuple[End, ...]] = {}
     universe = comparison.universe
     for number in members(comparison.scope):
         workload = ends.workload(number)
         end = ends.end(universe.parties[number], workload)
         for told, peers in comparison.told(number).items():
             for others, parties in ends.grouped(peers, workload):
-                found[end, told, others, parties] |= 1 << number
-    for (end, told, others, peers), parties in found.items():
+                found[end, told, parties] |= 1 << number
+                named[workload, parties] = others
+    for (end, told, peers), parties in found.items():
+        others = named[end.workload, peers]
         inward = told.direction is Direction.INGRESS
         sources, targets = (peers, parties) if inward else (parties, peers)
         yield Edge(
