@@ -7,6 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from e2e.conftest import NODE_LABELS
 from e2e.node import Node, acquire, binaries, obstacle
 
 
@@ -23,5 +24,5 @@ def here(pytestconfig: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def node(here: None) -> Iterator[Node]:
     """One node for each test process, with NetworkPolicies enforced."""
-    with acquire() as running:
+    with acquire(labels=NODE_LABELS) as running:
         yield running

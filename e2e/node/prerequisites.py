@@ -23,7 +23,6 @@ _PROGRAMS = {
     "iptables": "iptables",
     "ipset": "ipset",
     "conntrack": "conntrack",
-    "modprobe": "kmod",
     "gcc": "gcc",
 }
 # The same for what is compiled against.
@@ -52,7 +51,8 @@ def obstacle() -> str | None:
         if missing := _missing_packages():
             return f"missing on this machine: run `apt-get install {' '.join(missing)}`"
     if not _BRIDGE_FILTER.exists():
-        _succeeds("modprobe", "br_netfilter")
+        if shutil.which("modprobe"):
+            _succeeds("modprobe", "br_netfilter")
         if not _BRIDGE_FILTER.exists():
             return "the kernel does not filter bridges: run `modprobe br_netfilter`"
     return _refused_namespaces() or _taken_addresses()

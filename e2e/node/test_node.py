@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e.conftest import NODE_LABELS
 from e2e.node import Node, peers
 from e2e.node.peers import OPEN, REFUSED
 
@@ -34,6 +35,7 @@ def test_the_node_is_ready_and_runs_what_was_built(node: Node) -> None:
     conditions = {each["type"]: each["status"] for each in found["status"]["conditions"]}
     assert conditions["Ready"] == "True"
     assert found["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("containerd://2.")
+    assert found["metadata"]["labels"].items() >= NODE_LABELS.items()
     node.check()
 
 
