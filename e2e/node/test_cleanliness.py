@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -121,15 +122,20 @@ def of_no_slot(lines: frozenset[str]) -> frozenset[str]:
 def sysctls() -> list[str]:
     """Return the value of each kernel setting, a line each."""
     found = []
-    for area in ("vm", "kernel", "net/ipv4"):
-        for path in Path("/proc/sys", area).rglob("*"):
-            if VOLATILE.search(str(path)) or path.is_dir():
-                continue
-            try:
-                found.append(f"sysctl {path} {path.read_bytes()!r}")
-            except OSError:  # it cannot be read, or went with its link just now
-                continue
+    for path in settings():
+        try:
+            found.append(f"sysctl {path} {path.read_bytes()!r}")
+        except OSError:  # it cannot be read, or went with its link just now
+            continue
     return found
+
+
+def settings() -> Iterator[Path]:
+    """Yield the file of each kernel setting; folders may go with their link meanwhile."""
+    for area in ("vm", "kernel", "net/ipv4"):
+        for folder, _, files in os.walk(f"/proc/sys/{area}"):
+            paths = (Path(folder, name) for name in files)
+            yield from (path for path in paths if not VOLATILE.search(str(path)))
 
 
 def processes() -> dict[str, str]:

@@ -19,9 +19,10 @@ from tests.boundary.declarations import CLUSTER, TODAY, clinic, declarations, un
 FACTS = Facts(TODAY, api_servers=(ApiServer("192.0.2.10", 6443),), gateway_namespaces=("gateways",))
 
 
-def policies(spec: WorkloadSpec) -> set[bytes]:
+def policies(spec: WorkloadSpec) -> set[tuple[str, bytes]]:
     plan = compile_boundary("portal", spec, FACTS)
-    return {digest(policy.body) for zone in plan.zones for policy in zone.policies}
+    found = [policy for zone in plan.zones for policy in zone.policies]
+    return {(f"{policy.namespace}/{policy.name}", digest(policy.body)) for policy in found}
 
 
 @st.composite
