@@ -21,8 +21,8 @@ def here(pytestconfig: pytest.Config) -> None:
         binaries.ensure()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def node(here: None) -> Iterator[Node]:
-    """One node for each test process, with NetworkPolicies enforced."""
+    """One node for each file: what one installs there is no concern of another."""
     with acquire(labels=NODE_LABELS) as running:
         yield running
