@@ -63,5 +63,8 @@ FORMAT_VERSION: Final = "1"
 # Pod Security admission, https://kubernetes.io/docs/concepts/security/pod-security-admission/
 POD_SECURITY: Final = "pod-security.kubernetes.io/"
 
+REGION: Final = "topology.kubernetes.io/region"
+"""Label of a node that tells where it is."""
+
 NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 """Label that the API server sets on every Namespace and nobody can change."""

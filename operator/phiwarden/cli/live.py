@@ -53,13 +53,10 @@ def live(namespace: str, judge: Judge, *, kubeconfig: str | None = None) -> Repo
 async def _read(
     namespace: str, kubeconfig: str | None
 ) -> tuple[ZoneBoundary, list[tuple[Kind, Object]], tuple[Problem, ...]]:
-    api = await Api.connect_as_user(kubeconfig)
-    try:
+    async with Api.as_user(kubeconfig) as api:
         found = await api.get(NAMESPACE, None, namespace)
         boundary = _boundary(namespace, found)
         lists = await asyncio.gather(*(_listed(api, kind, namespace) for kind in READ))
-    finally:
-        await api.close()
     objects = [(kind, item) for kind, (items, _) in zip(READ, lists, strict=True) for item in items]
     return boundary, objects, tuple(problem for _, problem in lists if problem is not None)
 

@@ -13,6 +13,7 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.cluster.resources import collection
 from phiwarden.probe import pods
+from phiwarden.probe.agent import OUTCOMES
 from phiwarden.probe.pods import Place
 from phiwarden.probe.ways import Way
 
@@ -22,8 +23,6 @@ READY_WITHIN: Final = 60.0
 _EVERY: Final = 0.25
 _LABELLED: Final = {"labelSelector": ",".join(f"{k}={v}" for k, v in pods.LABEL.items())}
 _ENDED: Final = ("Succeeded", "Failed")
-_WORDS: Final = ("open", "refused", "timeout", "failed")
-_GONE: Final = 404
 
 Object = dict[str, Any]
 Found = TypeVar("Found")
@@ -88,7 +87,7 @@ class Measurement:
             targets = [f"{_bracketed(addresses[way.destination])}:{way.port}" for way in tries]
             await self._create(pods.dialer(self.places[source], name, self.image, targets))
             words = await self._wait(self.places[source], name, _outcomes)
-            if len(words) != len(tries) or not set(words) <= set(_WORDS):
+            if len(words) != len(tries) or not OUTCOMES.issuperset(words):
                 raise NotMeasured(f"pod {name} in {self.places[source].namespace}: {_STRANGE}")
             return dict(zip(tries, words, strict=True))
 
@@ -129,19 +128,12 @@ class Measurement:
         found = await self.api.list(collection(resources.POD, place.namespace), _LABELLED)
         await asyncio.gather(
             *(
-                self._remove(place, name)
+                self.api.delete(resources.POD, place.namespace, name)
                 for pod in found
                 if (name := pod["metadata"]["name"]).startswith("phiwarden-probe-")
                 and (name.endswith(self._suffix) or pod["status"].get("phase") in _ENDED)
             )
         )
-
-    async def _remove(self, place: Place, name: str) -> None:
-        try:
-            await self.api.delete(resources.POD, place.namespace, name)
-        except Refused as refused:
-            if refused.code != _GONE:
-                raise
 
 
 _STRANGE: Final = "what it found cannot be read; does the image hold phiwarden of this version?"

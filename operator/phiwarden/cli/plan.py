@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.asking import Context, Kubeconfig, stopped, terminal
 from phiwarden.cli.rulebooks import RulesFolder, judge_of, rules_in
 
 if TYPE_CHECKING:
@@ -50,13 +48,8 @@ def plan(
             show_default=False,
         ),
     ],
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or the usual place."),
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", help="Context of the kubeconfig; else the current.")
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     rules: RulesFolder = None,
     output: Annotated[
         Format, typer.Option("-o", "--output", help="For people, or for programs.")
@@ -75,20 +68,13 @@ def plan(
         cluster = asyncio.run(_survey(declared, kubeconfig, context))
         check_changes(declared, cluster)
     except Unreachable as error:
-        raise _stopped(f"the API server cannot be reached: {error.__cause__}") from error
+        raise stopped("plan", f"the API server cannot be reached: {error.__cause__}") from error
     except (NotAccepted, ClusterError) as error:
-        raise _stopped(str(error)) from error
+        raise stopped("plan", str(error)) from error
     found = outlooks(declared, cluster, judge, now.date())
     code = exit_code(found, cluster)
     sys.stdout.write(_text(found, cluster, output, code))
     raise typer.Exit(code)
-
-
-def _stopped(message: str) -> typer.Exit:
-    """Say why there is no plan, and return the exception that ends the command."""
-    for line in message.splitlines():
-        typer.echo(f"kubectl phi plan: {printable(line, 2000)}", err=True)
-    return typer.Exit(2)
 
 
 def exit_code(found: Sequence[Outlook], cluster: Cluster) -> int:
@@ -104,11 +90,8 @@ async def _survey(
     from phiwarden.cli.survey import survey  # noqa: PLC0415
     from phiwarden.cluster.client import Api  # noqa: PLC0415
 
-    api = await Api.connect_as_user(kubeconfig, context)
-    try:
+    async with Api.as_user(kubeconfig, context) as api:
         return await survey(api, declared)
-    finally:
-        await api.close()
 
 
 def _text(found: Sequence[Outlook], cluster: Cluster, output: Format, code: int) -> str:
@@ -118,6 +101,5 @@ def _text(found: Sequence[Outlook], cluster: Cluster, output: Format, code: int)
         return plan_json(found, cluster, code)
     from phiwarden.cli.formats.plan_table import plan_table  # noqa: PLC0415
 
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    width = min(shutil.get_terminal_size((100, 24)).columns, 140)
+    width, color = terminal()
     return plan_table(found, cluster, width=width, color=color)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.asking import Context, Kubeconfig, stopped
 
 if TYPE_CHECKING:
     from phiwarden.cli.probed import Probed
@@ -58,13 +58,8 @@ def probe(
     record: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--record/--no-record", help="Note the result on the PHIWorkload.")
     ] = True,
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or the usual place."),
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", help="Context of the kubeconfig; else the current.")
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     output: Annotated[
         Format, typer.Option("-o", "--output", help="For people, or for programs.")
     ] = Format.TABLE,
@@ -77,9 +72,9 @@ def probe(
     try:
         found = asyncio.run(_probed(workload, image, outsider, kubeconfig, context, record=record))
     except Unreachable as error:
-        raise _stopped(f"the API server cannot be reached: {error.__cause__}") from error
+        raise stopped("probe", f"the API server cannot be reached: {error.__cause__}") from error
     except (NotMeasured, ClusterError) as error:
-        raise _stopped(str(error)) from error
+        raise stopped("probe", str(error)) from error
     written = probe_text.json_text if output is Format.JSON else probe_text.table
     sys.stdout.write(written(found))
     raise typer.Exit(0 if found.as_declared and found.as_computed else 1)
@@ -97,15 +92,5 @@ async def _probed(
     from phiwarden.cli.probed import probed  # noqa: PLC0415
     from phiwarden.cluster.client import Api  # noqa: PLC0415
 
-    api = await Api.connect_as_user(kubeconfig, context)
-    try:
+    async with Api.as_user(kubeconfig, context) as api:
         return await probed(api, workload, image, outsider, datetime.now(UTC), record=record)
-    finally:
-        await api.close()
-
-
-def _stopped(message: str) -> typer.Exit:
-    """Say why nothing was measured, and return the exception that ends the command."""
-    for line in message.splitlines():
-        typer.echo(f"kubectl phi probe: {printable(line, 2000)}", err=True)
-    return typer.Exit(2)

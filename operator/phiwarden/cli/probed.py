@@ -86,7 +86,7 @@ async def probed(
             f"PHIWorkload {name} is in {spec.enforcement}: no network policy stands below enforce"
         )
     facts = Facts(today=now.date())
-    places = {zone.name: await _place(api, zone.namespace_in(name)) for zone in spec.zones}
+    places = {zone.name: await _zone(api, zone.namespace_in(name)) for zone in spec.zones}
     if outsider is not None:
         places[OUTSIDER] = await _outside(api, outsider)
     tried = ways(spec, facts, outsider=outsider is not None)
@@ -106,8 +106,7 @@ async def _computed(
     api: Api, places: Mapping[str, Place], tried: Sequence[Way]
 ) -> Mapping[Way, bool]:
     namespaces = {zone: place.namespace for zone, place in places.items()}
-    bodies = [await api.get(NAMESPACE, None, name) for name in namespaces.values()]
-    labels = dict(read.namespace_of(body) for body in bodies if body is not None)
+    labels = {place.namespace: place.labels for place in places.values()}
     policies = [
         read.policy_of(body)
         for name in namespaces.values()
@@ -125,28 +124,30 @@ def _spec(name: str, body: Mapping[str, Any]) -> WorkloadSpec:
         ) from error
 
 
-async def _place(api: Api, namespace: str) -> Place:
-    found = await api.get(NAMESPACE, None, namespace)
-    if found is None:
-        raise NotMeasured(f"namespace {namespace} is not there yet")
-    metadata = found["metadata"]
-    try:
-        boundary = decode(metadata.get("labels") or {}, metadata.get("annotations") or {})
-    except BoundaryUnreadable as error:
-        raise NotMeasured(f"the boundary of namespace {namespace} cannot be read") from error
-    return Place(namespace, boundary)
+async def _zone(api: Api, namespace: str) -> Place:
+    place = await _place(api, namespace, f"namespace {namespace} is not there yet")
+    if place.boundary is None:
+        raise NotMeasured(f"the boundary of namespace {namespace} cannot be read")
+    return place
 
 
 async def _outside(api: Api, namespace: str) -> Place:
-    found = await api.get(NAMESPACE, None, namespace)
-    if found is None:
-        raise NotMeasured(f"there is no namespace {namespace} to try from")
-    metadata = found["metadata"]
+    place = await _place(api, namespace, f"there is no namespace {namespace} to try from")
+    if place.boundary is not None:
+        raise NotMeasured(f"--outsider: namespace {namespace} is a zone itself; name another")
+    return place
+
+
+async def _place(api: Api, namespace: str, absent: str) -> Place:
+    body = await api.get(NAMESPACE, None, namespace)
+    if body is None:
+        raise NotMeasured(absent)
+    labels = body["metadata"].get("labels") or {}
     try:
-        decode(metadata.get("labels") or {}, metadata.get("annotations") or {})
+        boundary = decode(labels, body["metadata"].get("annotations") or {})
     except BoundaryUnreadable:
-        return Place(namespace, None)
-    raise NotMeasured(f"--outsider: namespace {namespace} is a zone itself; name another")
+        boundary = None
+    return Place(namespace, boundary, labels)
 
 
 def _keep_the_rules(places: Mapping[str, Place], image: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from phiwarden.cli import check
-from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.asking import Context, Kubeconfig, stopped, terminal
 
 if TYPE_CHECKING:
     from phiwarden.cli.reaching.seen import Seen
@@ -67,13 +65,8 @@ def reach(
             help="Where gateways run, as the controller's own setting says; may be given again.",
         ),
     ] = None,
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Else KUBECONFIG, or the usual place."),
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", help="Context of the kubeconfig; else the current.")
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     output: Annotated[
         Format, typer.Option("-o", "--output", help="For people, programs, or a picture.")
     ] = Format.TABLE,
@@ -86,9 +79,7 @@ def reach(
         seen = _see(files, kubeconfig, context)
         report = _report(seen, workload or [], namespace or [], gateways or [])
     except NotReadable as error:
-        for line in str(error).splitlines():
-            typer.echo(f"kubectl phi reach: {printable(line, 2000)}", err=True)
-        raise typer.Exit(2) from error
+        raise stopped("reach", str(error)) from error
     code = 1 if report.differs else 0
     sys.stdout.write(_text(report, output, code))
     raise typer.Exit(code)
@@ -129,6 +120,5 @@ def _text(report: Report, output: Format, code: int) -> str:
         case Format.TABLE:
             from phiwarden.cli.formats.reach_table import reach_table  # noqa: PLC0415
 
-            color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            width = min(shutil.get_terminal_size((100, 24)).columns, 140)
+            width, color = terminal()
             return reach_table(report, width=width, color=color)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
 import aiohttp
@@ -94,10 +95,11 @@ class Api:
         return cls._by(configuration)
 
     @classmethod
-    async def connect_as_user(
+    @asynccontextmanager
+    async def as_user(
         cls, kubeconfig: str | None = None, context: str | None = None
-    ) -> Self:
-        """Return a connection by a kubeconfig, as kubectl makes one.
+    ) -> AsyncIterator[Self]:
+        """Have a connection by a kubeconfig, as kubectl makes one, for the duration of a block.
 
         Args:
             kubeconfig: path of the file; KUBECONFIG, or the usual place, if None.
@@ -113,7 +115,11 @@ class Api:
             )
         except (config.ConfigException, OSError, TypeError, ValueError, yaml.YAMLError) as error:
             raise NotConfigured(f"no usable kubeconfig: {error}") from error
-        return cls._by(configuration)
+        api = cls._by(configuration)
+        try:
+            yield api
+        finally:
+            await api.close()
 
     @classmethod
     def _by(cls, configuration: Configuration) -> Self:

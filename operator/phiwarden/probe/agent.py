@@ -16,6 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+OPEN: Final = "open"
+REFUSED: Final = "refused"
+TIMED_OUT: Final = "timeout"
+FAILED: Final = "failed"
+OUTCOMES: Final = frozenset({OPEN, REFUSED, TIMED_OUT, FAILED})
+
 TERMINATION_LOG: Final = Path("/dev/termination-log")
 """What a container writes there ends up in its pod's status."""
 
@@ -54,13 +60,13 @@ async def _outcome(target: str) -> str:
         async with asyncio.timeout(TIMEOUT):
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     except ConnectionRefusedError:
-        return "refused"
+        return REFUSED
     except TimeoutError:
-        return "timeout"
+        return TIMED_OUT
     except OSError:
-        return "failed"
+        return FAILED
     writer.close()
-    return "open"
+    return OPEN
 
 
 def written(outcomes: dict[str, str]) -> str:

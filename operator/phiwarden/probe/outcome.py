@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from phiwarden.probe.agent import OPEN
 from phiwarden.probe.proof import Proof
 from phiwarden.probe.ways import Verdict, Way
 
@@ -27,7 +28,7 @@ class Measured:
     @property
     def opened(self) -> bool:
         """Return whether a connection came about."""
-        return self.outcome == "open"
+        return self.outcome == OPEN
 
     @property
     def verdict(self) -> Verdict:

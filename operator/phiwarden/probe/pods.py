@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from phiwarden.api import names
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.probe.ways import CONTROL
 
@@ -15,11 +16,8 @@ LABEL: Final = {"app.kubernetes.io/name": "phiwarden-probe"}
 SECONDS: Final = 120
 """After which a pod ends on its own, whatever became of who made it."""
 
-CONTAINER: Final = "probe"
-
 _PRIVILEGED_PORTS: Final = 1024
 _USER: Final = 65532
-_REGION: Final = "topology.kubernetes.io/region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +27,12 @@ class Place:
     Attributes:
         namespace: its namespace.
         boundary: of the namespace; None for one that is no zone.
+        labels: of the namespace.
     """
 
     namespace: str
     boundary: ZoneBoundary | None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def listener(place: Place, name: str, image: str, ports: Sequence[int]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _pod(place: Place, name: str, image: str, arguments: list[str]) -> dict[str,
         },
         "containers": [
             {
-                "name": CONTAINER,
+                "name": "probe",
                 "image": image,
                 "args": ["probe-agent", *arguments],
                 "resources": {
@@ -96,5 +96,5 @@ def _of_zone(boundary: ZoneBoundary) -> dict[str, Any]:
     if boundary.service_accounts:
         more["serviceAccountName"] = boundary.service_accounts[0]
     if boundary.regions:
-        more["nodeSelector"] = {_REGION: boundary.regions[0]}
+        more["nodeSelector"] = {names.REGION: boundary.regions[0]}
     return more

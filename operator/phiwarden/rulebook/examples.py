@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from phiwarden.api import names
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook.model import LISTS, Each, Example, Reads, Rule
 from phiwarden.rulebook.shapes import POD_SHAPES, PODS, WORKLOADS, Kind
@@ -58,7 +59,7 @@ NOT_IN: Final = {
 _POD: Final[dict[str, Any]] = {
     "serviceAccountName": "app",
     "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-    "nodeSelector": {"topology.kubernetes.io/region": "us-east-1"},
+    "nodeSelector": {names.REGION: "us-east-1"},
     "containers": [_CONTAINER],
 }
 

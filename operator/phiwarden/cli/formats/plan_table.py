@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
 from typing import Final
 
 from rich.console import Console
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.model import AgreementState
+from phiwarden.cli.formats.consoles import written
 from phiwarden.cli.formats.printable import printable
 from phiwarden.preview.model import (
     HARD,
@@ -59,21 +59,14 @@ _BAD, _WARN, _GOOD, _DIM, _BOLD = "red", "yellow", "green", "dim", "bold"
 
 def plan_table(found: Sequence[Outlook], cluster: Cluster, *, width: int, color: bool) -> str:
     """Return a plan as text of some columns."""
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        color_system="standard" if color else None,
-        force_terminal=color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    for outlook in found:
-        _print(console, outlook)
-    for line in _unread(cluster):
-        console.print(line)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+    def write(console: Console) -> None:
+        for outlook in found:
+            _print(console, outlook)
+        for line in _unread(cluster):
+            console.print(line)
+
+    return written(write, width=width, color=color)
 
 
 def _print(console: Console, outlook: Outlook) -> None:

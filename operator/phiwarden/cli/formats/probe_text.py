@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
 
+from phiwarden.cli.formats.consoles import written
 from phiwarden.cli.probed import Probed
 from phiwarden.probe.outcome import Measured
 from phiwarden.probe.ways import CONTROL, Verdict
 
+_WIDTH = 110
 _SHOWN = 5
-_MARK = {Verdict.AS_DECLARED: "✓", Verdict.LEAK: "OPEN", Verdict.BROKEN: "CLOSED"}
+_MARK = {Verdict.LEAK: "OPEN", Verdict.BROKEN: "CLOSED"}
 
 
 def table(found: Probed) -> str:
     """Return a line for each way between two zones that is open or wrong, and what it adds up to."""
-    out = io.StringIO()
-    console = Console(file=out, width=110, color_system=None, markup=False, highlight=False)
+
+    def write(console: Console) -> None:
+        console.print(_table(found.measured))
+        console.print()
+        console.print(_sum(found))
+
+    return written(write, width=_WIDTH, color=False)
+
+
+def _table(measured: Sequence[Measured]) -> Table:
     shown = Table("from", "to", "open, as declared", "wrong", box=None, pad_edge=False)
     for (source, destination), entries in groupby(
-        found.measured, key=lambda entry: (entry.way.source, entry.way.destination)
+        measured, key=lambda entry: (entry.way.source, entry.way.destination)
     ):
         ways = list(entries)
         good = [e for e in ways if e.way.declared and e.verdict is Verdict.AS_DECLARED]
@@ -32,10 +42,7 @@ def table(found: Probed) -> str:
         if good or bad:
             wrong = ", ".join(f"{_port(e)} {_MARK[e.verdict]}" for e in bad)
             shown.add_row(source, destination, ", ".join(map(_port, good)), wrong)
-    console.print(shown)
-    console.print()
-    console.print(_sum(found))
-    return out.getvalue()
+    return shown
 
 
 def _port(entry: Measured) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from typing import Final
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phiwarden.api.workload import Enforcement
+from phiwarden.cli.formats.consoles import written
 from phiwarden.cli.formats.printable import printable
 from phiwarden.cli.formats.reach_words import few, who, why
 from phiwarden.reach.report import Edge, Pods, Report, Verdict
@@ -27,21 +27,14 @@ MOST_ROWS: Final = 60
 
 def reach_table(report: Report, *, width: int, color: bool) -> str:
     """Return a report as text of some columns."""
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        color_system="standard" if color else None,
-        force_terminal=color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    if report.edges:
-        console.print(_table(report.edges))
-    for line in (*_notes(report), _summary(report)):
-        console.print(line)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+    def write(console: Console) -> None:
+        if report.edges:
+            console.print(_table(report.edges))
+        for line in (*_notes(report), _summary(report)):
+            console.print(line)
+
+    return written(write, width=width, color=color)
 
 
 def _table(edges: Sequence[Edge]) -> Table:

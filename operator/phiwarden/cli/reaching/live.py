@@ -35,14 +35,11 @@ def see_cluster(kubeconfig: str | None, context: str | None) -> Seen:
 
 async def _see(kubeconfig: str | None, context: str | None) -> Seen:
     seen = Seen()
-    api = await Api.connect_as_user(kubeconfig, context)
-    try:
+    async with Api.as_user(kubeconfig, context) as api:
         await asyncio.gather(*(_list(api, kind, seen) for kind in KINDS))
         # Without this right, ways to the API server are told as ways to its address.
         body = await _get(api, resources.ENDPOINT_SLICE, *SLICE)
         seen.take("EndpointSlice", body or {})
-    finally:
-        await api.close()
     return seen
 
 
