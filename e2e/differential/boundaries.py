@@ -72,7 +72,14 @@ STRICT: Final = tuple(
 """Those in which every rule acts."""
 
 CHANGING: Final = STRICT[::2]
-"""Those in which objects stand that are changed."""
+"""Those in which objects are changed."""
+
+DEBUGGING: Final = tuple(
+    title
+    for title, boundary in BOUNDARIES.items()
+    if boundary.data in ("synthetic", "none") and boundary.environment != "production"
+)[::2]
+"""Those in which debug containers are added to pods: elsewhere nobody may, whatever they are."""
 
 ANY: Final = st.one_of(st.sampled_from(STRICT), st.sampled_from(list(BOUNDARIES)))
 """Titles of the zones in which objects are created, most of them strict ones."""

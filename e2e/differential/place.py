@@ -9,7 +9,7 @@ from typing import Any
 
 from e2e import zones
 from e2e.differential import forms, gateway_api
-from e2e.differential.boundaries import BOUNDARIES, CHANGING
+from e2e.differential.boundaries import BOUNDARIES, CHANGING, DEBUGGING
 from e2e.differential.near import Body, Form
 from e2e.rest import MERGE, Answer, Rest
 from e2e.waiting import until
@@ -83,16 +83,17 @@ def prepared(root: Rest, engineer: Rest) -> Iterator[Place]:
 def _make(place: Place) -> None:
     answer = place.root.create(zones.CORE, {"metadata": {"name": place.unruled}})
     assert answer.ok, answer.body
+    with_a_past = (*CHANGING, *DEBUGGING)
     for title, boundary in BOUNDARIES.items():
-        level = "observe" if title in CHANGING else "enforce"
+        level = "observe" if title in with_a_past else "enforce"
         place.zones[title] = zones.make(place.root, replace(boundary, enforcement=level))
     for namespace in (*place.zones.values(), place.unruled):
         _accept_pods(place.root, namespace)
-    for title in CHANGING:
+    for title in with_a_past:
         _fill(place.root, place.zones[title])
     _fill(place.root, place.unruled)
     level_up = {"metadata": {"labels": {names.ENFORCEMENT: "enforce"}}}
-    for title in CHANGING:
+    for title in with_a_past:
         path = f"{zones.CORE}/{place.zones[title]}"
         assert place.root.request("PATCH", path, level_up, content=MERGE).ok
     for namespace in place.zones.values():

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from e2e.differential import forms
-from e2e.differential.boundaries import ANY, BOUNDARIES, CHANGING
+from e2e.differential.boundaries import ANY, BOUNDARIES, CHANGING, DEBUGGING
 from e2e.differential.comparing import (
     ADMITTED,
     REFUSED,
@@ -106,7 +106,8 @@ class Comparison:
         stored = data.draw(st.sampled_from(forms.stored_as(self.subject.name)))
         before = forms.before(form, stored)
         patch = difference(before, data.draw(near(before, field, form.fields())))
-        title = data.draw(st.sampled_from(CHANGING))
+        debugged = form.through == "ephemeralcontainers"
+        title = data.draw(st.sampled_from(DEBUGGING if debugged else CHANGING))
         old = self.place.stored(form, stored)
         new = self.place.made_of(form, stored, patch)
         case = Case(form.name, self.subject, BOUNDARIES[title])

@@ -56,6 +56,8 @@ class Reads(StrEnum):
     """Type and annotations of a Secret; its values are read by no rule and by no process."""
     REVISION = "revision"
     """ControllerRevision: the history of a StatefulSet or DaemonSet."""
+    SESSION = "session"
+    """Requests that reach into a running pod: exec, attach, port-forward, proxy, debugging."""
     NAMESPACE = "namespace"
     MARK = "mark"
     OWNED = "owned"

@@ -39,6 +39,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.CONFIG: "ConfigMap",
     Reads.SECRET: "the type of a Secret, never its values",
     Reads.REVISION: "ControllerRevision",
+    Reads.SESSION: "exec, attach, port-forward, proxy and debug containers",
     Reads.NAMESPACE: "the Namespace of a zone",
     Reads.MARK: "Namespace",
     Reads.OWNED: "objects of the boundary",

@@ -23,7 +23,7 @@ from phiwarden.rulebook.model import Reads, Rule, Severity
 from phiwarden.rulebook.policies import Manifest, binding, bindings, policy
 from phiwarden.rulebook.questions import clean, failures, questions
 from phiwarden.rulebook.shapes import NAMESPACE, OWNED, PODS, Kind
-from phiwarden.rulebook.subjects import SUBJECTS, Part
+from phiwarden.rulebook.subjects import SESSIONS, SUBJECTS, Part
 from phiwarden.rulebook.verdicts import ANSWER, subject_policies, told
 
 
@@ -84,7 +84,7 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
     values that the chart knows.
     """
     manifests: list[Manifest] = []
-    for subject in SUBJECTS:
+    for subject in (*SUBJECTS, SESSIONS):
         manifests += subject_policies(rules, subject, f"phiwarden-{subject.name}")
     manifests += _guard_policy(
         rules,

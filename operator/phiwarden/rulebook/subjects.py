@@ -47,6 +47,7 @@ class Subject:
         parts: what rules read of them.
         shape: where their pod template lies, if they carry one.
         subresources: further resources of the core group whose requests carry such an object.
+        operations: which requests are judged.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Subject:
     parts: tuple[Part, ...]
     shape: Shape | None = None
     subresources: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ("CREATE", "UPDATE")
 
     def reads(self, reads: Reads) -> bool:
         """Return whether checks of that name look at this subject."""
@@ -177,6 +179,23 @@ OTHERS: Final = (
     ),
 )
 SUBJECTS: Final = (*CARRIERS, *OTHERS)
+"""What objects are judged as."""
+
+SESSIONS: Final = Subject(
+    "sessions",
+    "Keeps shells, tunnels and debug containers out of pods of a zone.",
+    (
+        Kind("", "v1", "PodExecOptions", "pods/exec"),
+        Kind("", "v1", "PodAttachOptions", "pods/attach"),
+        Kind("", "v1", "PodPortForwardOptions", "pods/portforward"),
+        Kind("", "v1", "PodProxyOptions", "pods/proxy"),
+        Kind("", "v1", "ServiceProxyOptions", "services/proxy"),
+    ),
+    (Part((Reads.SESSION,), ("spec.ephemeralContainers",), base="request"),),
+    subresources=("pods/ephemeralcontainers",),
+    operations=("CONNECT", "UPDATE"),
+)
+"""What people do to pods that run. These are requests and no objects: nothing of them is stored."""
 
 _BY_KIND: Final = {kind.kind: subject for subject in SUBJECTS for kind in subject.kinds}
 _GROUPS: Final = {kind.kind: kind.group for subject in SUBJECTS for kind in subject.kinds} | {

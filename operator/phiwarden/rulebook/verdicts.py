@@ -154,7 +154,7 @@ class _Verdict:
             name,
             about=self.subject.about,
             kinds=self.subject.kinds,
-            operations=["CREATE", "UPDATE"],
+            operations=self.subject.operations,
             subresources=self.subject.subresources,
             variables=(*self.variables, words.Variable("clean", verdict), *_zone_texts(asked)),
             message=_STATIC,
