@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import sys
@@ -20,7 +21,8 @@ from e2e.controlplane.options import PLATFORM_ENGINEER
 from e2e.rest import Answer, Rest, connect
 from e2e.waiting import until
 from phiwarden.api import names
-from phiwarden.cluster.resources import collection
+from phiwarden.cluster.resources import ADMISSION_BINDING, collection
+from phiwarden.controller.enforcement import SETTLING
 from phiwarden.rulebook import examples, shapes
 from phiwarden.rulebook.model import Example, rulebook
 from phiwarden.rulebook.subjects import OTHERS, Subject, subject_of
@@ -53,6 +55,18 @@ def install(cluster: ControlPlane, values: Mapping[str, Any] | None = None) -> P
     engineer = connect(cluster.kubeconfig_for(PLATFORM_ENGINEER))
     _wait_for_policies(connect(cluster.kubeconfig), engineer)
     return Product(cluster, settings)
+
+
+def settled(product: Product) -> None:
+    """Wait until the operator holds the API server to have taken up all policies."""
+    rest = connect(product.cluster.kubeconfig)
+
+    def age() -> dt.timedelta:
+        items = rest.get(collection(ADMISSION_BINDING)).body["items"]
+        made = [dt.datetime.fromisoformat(b["metadata"]["creationTimestamp"]) for b in items]
+        return dt.datetime.now(dt.UTC) - max(made)
+
+    until(lambda: age() > SETTLING, "the policies are settled", every=0.2)
 
 
 def upgrade(cluster: ControlPlane, values: Mapping[str, Any] | None = None) -> dict[str, Any]:

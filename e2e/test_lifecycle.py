@@ -255,6 +255,9 @@ def test_an_altered_or_missing_policy_is_told(shipped: Product, root: Rest) -> N
         assert "phiwarden-workloads-enforce" in entry["message"]
         restored = {"spec": body["spec"]}
         assert root.request("PATCH", binding, restored, content=MERGE).ok
+        # What API servers do meanwhile nobody can see: they are given time to take it up.
+        entry = wait(root, name, "BoundaryEnforced", "False", "PoliciesSettling")
+        assert "API servers take them up until" in entry["message"]
         wait(root, name, "BoundaryEnforced")
         assert root.delete(binding).ok
         entry = wait(root, name, "BoundaryEnforced", "False", "PoliciesAltered")

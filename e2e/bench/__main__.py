@@ -19,7 +19,7 @@ from e2e.bench import admission, bare, reach
 from e2e.bench.figures import Figure, spread, table
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import Options, acquire
-from e2e.product import Product, install, running
+from e2e.product import Product, install, running, settled
 from e2e.rest import MERGE, Rest, connect
 from e2e.waiting import until
 from e2e.workloads import NAMESPACES, WORKLOADS, bad, clinic, deployment, deployments, image_of
@@ -38,6 +38,7 @@ def main() -> int:
     if chosen.only in {None, "boundary"}:
         with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS)) as cluster:
             product = install(cluster)
+            settled(product)
             figures += one(product, chosen.rounds)
             figures += many(product, chosen.workloads)
             figures += rollback(product, chosen.rounds)

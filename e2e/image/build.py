@@ -27,6 +27,16 @@ class Image:
     tag: str
     digest: str
 
+    @property
+    def tagged(self) -> str:
+        """Its name as the archive gives it."""
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def pinned(self) -> str:
+        """Its name by digest, as workloads of a zone must give it."""
+        return f"{self.repository}@{self.digest}"
+
 
 def build(folder: Path, repository: str = "docker.io/library/phiwarden") -> Image:
     """Build the image of the product as it stands, into a folder.

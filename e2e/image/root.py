@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from e2e import debian
 from e2e.controlplane.cache import cache_dir, locked
 from e2e.controlplane.errors import BuildError
 
 SUITE = "bookworm"
 """The release of Debian whose Python is the one that the locks are resolved for."""
+
+PROGRAMS = {"mmdebstrap": "mmdebstrap"}
+"""What makes it, and the Debian package that this comes with."""
 
 _OPTIONS = (
     "--variant=essential",
@@ -56,10 +59,8 @@ def cached() -> Path:
 
 
 def _make(kept: Path) -> None:
-    if shutil.which("mmdebstrap") is None:
-        raise BuildError(
-            "mmdebstrap makes the root of the image, and is missing: apt-get install mmdebstrap"
-        )
+    if missing := debian.missing(PROGRAMS):
+        raise BuildError(f"the root of the image needs {' '.join(missing)}: apt-get install it")
     print("Building a Debian root with mmdebstrap", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".building-") as scratch:
         made = Path(scratch) / kept.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 from e2e import workloads
 from e2e.node import PEER, Node
-from e2e.node.peers import OPEN, SHUT, address, dial, dial_outside, pod
+from e2e.node.peers import OPEN, SHUT, address, create, dial, dial_outside, namespace, pod
 from e2e.product import Operator, Product, install, running
 from e2e.rest import Rest, connect
 from e2e.workloads import clinic, unique, wait, zone
@@ -122,22 +121,19 @@ def declared(rows: Matrix, *, flows: tuple[Row, ...] = FLOWS) -> Matrix:
 def running_clinic(node: Node) -> Iterator[tuple[Clinic, Operator]]:
     """Have the clinic declared, enforced and running for the duration of a block."""
     name = unique("portal")
-    node.cluster.kubectl("label", "node", "--all", "topology.kubernetes.io/region=us-east-1")
     _world_outside(node)
     image = by_digest(node)
     product = install(node.cluster)
     admin = connect(node.cluster.kubeconfig)
-    with running(product) as operator:
+    with running(product) as operator, namespace(node, f"{name}-neighbour"):
         assert workloads.apply(admin, declaration(name)).ok
         wait(admin, name)
-        node.cluster.kubectl("create", "namespace", f"{name}-neighbour")
-        _settle(node, f"{name}-neighbour", "default")
         for place in (*ZONES, "neighbour"):
-            for body in (
+            create(
+                node,
                 peer("server", f"{name}-{place}", image, PORTS, zoned=place in ZONES),
                 peer("caller", f"{name}-{place}", image, zoned=place in ZONES),
-            ):
-                node.cluster.kubectl("apply", "--filename=-", input=json.dumps(body))
+            )
         yield Clinic(node, product, name, image, _targets(node, name)), operator
 
 
@@ -162,7 +158,7 @@ def by_digest(node: Node) -> str:
     found = re.search(r"sha256:[0-9a-f]{64}", listed)
     assert found is not None, listed
     name = f"{REPOSITORY}@{found[0]}"
-    node.run("ctr", "--namespace=k8s.io", "images", "tag", "--force", PEER, name)
+    node.name_image(PEER, name)
     return name
 
 
@@ -172,14 +168,6 @@ def _world_outside(node: Node) -> None:
         node.run_outside("ip", "address", "add", f"{each}/32", "dev", "lo")
     inside = ("ip", "netns", "exec", "outside", "peer", "serve", "outside")
     node.start("outside", *inside, *map(str, OUTSIDE_PORTS))
-
-
-def _settle(node: Node, namespace: str, account: str) -> None:
-    wanted = ("get", "serviceaccount", account, f"-n={namespace}")
-    node.wait(
-        lambda: node.cluster.kubectl(*wanted, check=False).returncode == 0,
-        f"service account {account} of {namespace}",
-    )
 
 
 def _targets(node: Node, name: str) -> Mapping[str, str]:

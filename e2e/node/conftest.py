@@ -8,7 +8,9 @@ from contextlib import nullcontext
 import pytest
 
 from e2e.conftest import NODE_LABELS
-from e2e.node import Node, acquire, binaries, obstacle
+from e2e.controlplane.options import PLATFORM_ENGINEER
+from e2e.node import Node, acquire, binaries, installation, obstacle
+from e2e.rest import Rest, connect
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +28,21 @@ def node(here: None) -> Iterator[Node]:
     """One node for each file: what one installs there is no concern of another."""
     with acquire(labels=NODE_LABELS) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """The node with phiwarden on it as users install it."""
+    with installation.installed(node, tmp_path_factory.mktemp("image")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def admin(node: Node) -> Rest:
+    return connect(node.cluster.kubeconfig)
+
+
+@pytest.fixture(scope="module")
+def team(node: Node) -> Rest:
+    """Somebody with every right that RBAC can give, and no exemption."""
+    return connect(node.cluster.kubeconfig_for(PLATFORM_ENGINEER))

@@ -20,14 +20,12 @@ SHUT = frozenset({REFUSED, TIMEOUT})
 
 _PROGRAM = "/peer"
 _DIAL_SECONDS = 1.0
-# The default is a minute, for a pod that may never be ready.
-_EXEC = ("exec", "--pod-running-timeout=2s")
 
 
 @contextmanager
-def namespace(node: Node) -> Iterator[str]:
-    """Have a namespace with a name of its own in which only restricted pods may run."""
-    name = f"node-{uuid.uuid4().hex[:8]}"
+def namespace(node: Node, name: str | None = None) -> Iterator[str]:
+    """Have a namespace in which only restricted pods may run; without a name, one of its own."""
+    name = name or f"node-{uuid.uuid4().hex[:8]}"
     level = {"pod-security.kubernetes.io/enforce": "restricted"}
     create(
         node, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": level}}
@@ -121,10 +119,8 @@ def dial(node: Node, namespace: str, name: str, *targets: str) -> dict[str, str]
 
     `open`, `refused`, `timeout` (after a second), or `error ` with the reason.
     """
-    said = node.cluster.kubectl(
-        *_EXEC, name, f"-n={namespace}", "--", _PROGRAM, "dial", f"{_DIAL_SECONDS}s", *targets
-    ).stdout
-    return _answers(said)
+    timeout = f"{_DIAL_SECONDS}s"
+    return _answers(node.execute(namespace, name, _PROGRAM, "dial", timeout, *targets).stdout)
 
 
 def dial_outside(node: Node, *targets: str) -> dict[str, str]:
@@ -134,10 +130,7 @@ def dial_outside(node: Node, *targets: str) -> dict[str, str]:
 
 def resolve(node: Node, namespace: str, name: str, *hosts: str) -> dict[str, str]:
     """Return the addresses of each host as a pod learns them, or `error ` with the reason."""
-    said = node.cluster.kubectl(
-        *_EXEC, name, f"-n={namespace}", "--", _PROGRAM, "resolve", "2s", *hosts
-    ).stdout
-    return _answers(said)
+    return _answers(node.execute(namespace, name, _PROGRAM, "resolve", "2s", *hosts).stdout)
 
 
 def _answers(said: str) -> dict[str, str]:

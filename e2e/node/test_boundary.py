@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import workloads
+from e2e.conftest import NODE_LABELS
 from e2e.node import Node, acquire
 from e2e.node.clinic import EHR, FLOWS, Clinic, Matrix, Row, declared, running_clinic
 from e2e.node.peers import OPEN, dial
@@ -16,8 +17,8 @@ from e2e.product import Operator, running
 from e2e.waiting import until
 from e2e.workloads import WORKLOADS, external, flow, wait
 from phiwarden.boundary.network import DEFAULT_DENY
-
-POLICIES = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
+from phiwarden.cluster.resources import collection, item
+from phiwarden.rulebook.shapes import NETWORK_POLICY
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_declared_computed_and_measured_are_the_same(clinic: Clinic) -> None:
 
 
 def test_a_hole_that_somebody_makes_is_seen_by_packets_and_by_reach(clinic: Clinic) -> None:
-    path = POLICIES.format(clinic.namespace("clinical"))
+    path = collection(NETWORK_POLICY, clinic.namespace("clinical"))
     hole = {
         "metadata": {"name": "hole"},
         "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
@@ -87,7 +88,7 @@ def test_a_hole_that_somebody_makes_is_seen_by_packets_and_by_reach(clinic: Clin
 
 
 def test_a_deleted_policy_comes_back(clinic: Clinic) -> None:
-    path = f"{POLICIES.format(clinic.namespace('clinical'))}/{DEFAULT_DENY}"
+    path = item(NETWORK_POLICY, clinic.namespace("clinical"), DEFAULT_DENY)
     before = clinic.admin.get(path).body["metadata"]["uid"]
     assert clinic.admin.delete(path).ok
     until(
@@ -135,7 +136,7 @@ def test_without_the_operator_the_boundary_holds_and_its_return_changes_nothing(
 
 def test_without_an_enforcer_everything_is_open(here: None) -> None:
     """The negative control: else a closed row would prove nothing."""
-    with acquire(enforcer=False) as node, running_clinic(node) as (clinic, _):
+    with acquire(enforcer=False, labels=NODE_LABELS) as node, running_clinic(node) as (clinic, _):
         found = clinic.measured()
         must = declared(found)
         # The API server refuses nobody a connection; every row that must be closed is open.

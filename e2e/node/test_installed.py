@@ -2,62 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
-import yaml
 
-from e2e import image, workloads
+from e2e import workloads
 from e2e.controlplane.options import PLATFORM_ENGINEER
 from e2e.feedback import CONFIGURED, SIGNATURE
 from e2e.node import Node
-from e2e.product import CHART, NAMESPACE, RELEASE
+from e2e.node.installation import (
+    ADMISSION,
+    CONTROLLER,
+    deployment_of,
+    kill,
+    pods,
+    ready,
+    rolled_out,
+    selector,
+)
+from e2e.product import NAMESPACE
 from e2e.rest import Answer, Rest, connect
 from e2e.waiting import until
 from e2e.workloads import WORKLOADS, bad, clinic, deployment, deployments, unique, wait
-
-REPOSITORY = "registry.hospital.example/platform/phiwarden"
-CONTROLLER = f"deployment/{RELEASE}-controller"
-ADMISSION = f"deployment/{RELEASE}-admission"
-POLICIES = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
-ROLLED_OUT = 120
-
-
-@pytest.fixture(scope="module")
-def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """The chart, installed in a restricted namespace."""
-    built = image.build(tmp_path_factory.mktemp("image"), REPOSITORY)
-    node.import_image(built.archive)
-    named = f"{REPOSITORY}@{built.digest}"
-    tagged = ("images", "tag", "--force", f"{REPOSITORY}:{built.tag}", named)
-    node.run("ctr", "--namespace=k8s.io", *tagged)
-    kubectl = node.cluster.kubectl
-    kubectl("create", "namespace", NAMESPACE)
-    kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-    port = int(node.cluster.server.rpartition(":")[2])
-    values = {
-        "image": {"repository": REPOSITORY, "digest": built.digest, "pullPolicy": "Never"},
-        "network": {"policies": {"apiServer": {"ports": [443, port]}}},
-    }
-    arguments = ("upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, "-f", "-")
-    begun = time.monotonic()
-    node.cluster.helm(*arguments, input=yaml.safe_dump(values))
-    for each in (CONTROLLER, ADMISSION):
-        rolled_out(node, each)
-    print(f"helm install to all pods ready: {time.monotonic() - begun:.1f} s")
-    return node
-
-
-@pytest.fixture(scope="module")
-def admin(installed: Node) -> Rest:
-    return connect(installed.cluster.kubeconfig)
-
-
-@pytest.fixture(scope="module")
-def team(installed: Node) -> Rest:
-    return connect(installed.cluster.kubeconfig_for(PLATFORM_ENGINEER))
+from phiwarden.boundary.network import DEFAULT_DENY
+from phiwarden.cluster.resources import item
+from phiwarden.rulebook.shapes import NETWORK_POLICY
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +39,6 @@ def name(installed: Node, admin: Rest, team: Rest) -> Iterator[str]:
     until(lambda: explained(attempt(team, chosen, good=False)), "the webhook explains", within=90)
     yield chosen
     admin.delete(f"{WORKLOADS}/{chosen}")
-
-
-def rolled_out(node: Node, what: str) -> None:
-    waited = ("rollout", "status", what, f"-n={NAMESPACE}", f"--timeout={ROLLED_OUT}s")
-    node.cluster.kubectl(*waited, timeout=ROLLED_OUT + 10)
 
 
 def attempt(team: Rest, name: str, *, good: bool) -> Answer:
@@ -86,10 +52,9 @@ def explained(answer: Answer) -> bool:
 
 
 def test_its_pods_are_restricted_and_have_no_more_than_they_need(installed: Node) -> None:
-    listed = installed.cluster.kubectl("get", "pods", f"-n={NAMESPACE}", "-o", "yaml").stdout
-    pods = [p for p in yaml.safe_load(listed)["items"] if "deletionTimestamp" not in p["metadata"]]
-    assert len(pods) == 3
-    for pod in pods:
+    running = pods(installed, CONTROLLER) + pods(installed, ADMISSION)
+    assert len(running) == 3
+    for pod in running:
         (container,) = pod["spec"]["containers"]
         assert container["securityContext"]["readOnlyRootFilesystem"]
         (seen,) = pod["status"]["containerStatuses"]
@@ -108,24 +73,20 @@ def test_it_refuses_with_an_explanation_and_admits_in_silence(team: Rest, name: 
 def test_a_killed_controller_comes_back_and_puts_things_right(
     installed: Node, admin: Rest, name: str
 ) -> None:
-    path = f"{POLICIES.format(f'{name}-clinical')}/phiwarden-default-deny"
-    selector = (
-        f"--selector=app.kubernetes.io/component=controller,app.kubernetes.io/instance={RELEASE}"
-    )
-    installed.cluster.kubectl(
-        "delete", "pods", f"-n={NAMESPACE}", selector, "--grace-period=0", "--force"
-    )
+    path = item(NETWORK_POLICY, f"{name}-clinical", DEFAULT_DENY)
+    kill(installed, *pods(installed, CONTROLLER))
     assert admin.delete(path).ok
     rolled_out(installed, CONTROLLER)
     until(lambda: admin.get(path).ok, "the policy is back", within=90)
 
 
-def test_rolling_the_webhook_loses_no_decision(installed: Node, team: Rest, name: str) -> None:
-    """While its pods are replaced, and while one is killed, good is admitted and bad refused."""
+@contextmanager
+def asking_all_the_time(node: Node, name: str) -> Iterator[None]:
+    """Hold that no decision is lost meanwhile: all that is good is admitted, all else refused."""
     stop, answers = Event(), []
 
     def ask() -> None:
-        mine = connect(installed.cluster.kubeconfig_for(PLATFORM_ENGINEER))
+        mine = connect(node.cluster.kubeconfig_for(PLATFORM_ENGINEER))
         while not stop.is_set():
             answers.append((True, attempt(mine, name, good=True)))
             answers.append((False, attempt(mine, name, good=False)))
@@ -133,24 +94,41 @@ def test_rolling_the_webhook_loses_no_decision(installed: Node, team: Rest, name
     asking = Thread(target=ask)
     asking.start()
     try:
-        installed.cluster.kubectl("rollout", "restart", ADMISSION, f"-n={NAMESPACE}")
-        rolled_out(installed, ADMISSION)
-        selector = (
-            f"--selector=app.kubernetes.io/component=admission,app.kubernetes.io/instance={RELEASE}"
-        )
-        pods = installed.cluster.kubectl(
-            "get", "pods", f"-n={NAMESPACE}", selector, "-o=name"
-        ).stdout
-        gone = (pods.split()[0], f"-n={NAMESPACE}", "--grace-period=0", "--force")
-        installed.cluster.kubectl("delete", *gone)
-        rolled_out(installed, ADMISSION)
+        yield
     finally:
         stop.set()
         asking.join()
     wrong = [answer.message for good, answer in answers if answer.ok != good]
     told = sum(explained(answer) for good, answer in answers if not good)
     print(f"{len(answers)} decisions, {told} of {len(answers) // 2} refusals by the webhook")
+    assert len(answers) > 10
     assert wrong == []
+
+
+def test_rolling_and_killing_the_webhook_loses_no_decision(installed: Node, name: str) -> None:
+    with asking_all_the_time(installed, name):
+        restart = ("rollout", "restart", deployment_of(ADMISSION), f"-n={NAMESPACE}")
+        installed.cluster.kubectl(*restart)
+        rolled_out(installed, ADMISSION)
+        kill(installed, pods(installed, ADMISSION)[0])
+        rolled_out(installed, ADMISSION)
+
+
+def test_draining_the_node_loses_no_decision(installed: Node, team: Rest, name: str) -> None:
+    """One pod of the webhook goes, the other stays: a drain waits for the disruption budget."""
+    (node,) = installed.cluster.kubectl("get", "nodes", "-o=name").stdout.split()
+    drain = ("drain", node, f"--pod-selector={selector(ADMISSION)}", "--timeout=8s")
+    with asking_all_the_time(installed, name):
+        try:
+            drained = installed.cluster.kubectl(*drain, check=False)
+            assert drained.returncode != 0
+            assert "disruption budget" in drained.stdout + drained.stderr
+            assert sum(map(ready, pods(installed, ADMISSION))) == 1
+            assert explained(attempt(team, name, good=False))
+        finally:
+            installed.cluster.kubectl("uncordon", node)
+        rolled_out(installed, ADMISSION)
+    assert sum(map(ready, pods(installed, ADMISSION))) == 2
 
 
 def test_the_certificates_are_its_own(installed: Node, admin: Rest, name: str) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from e2e import debian
 from e2e.controlplane import ProcessExitedError, StartError
-from e2e.node import NotHereError, acquire, obstacle, prerequisites
+from e2e.node import NotHereError, acquire, obstacle
 from e2e.node.images import Image, write
 
 
@@ -24,7 +25,7 @@ def test_packages_that_cannot_be_installed_are_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(prerequisites, "SBIN", "")
+    monkeypatch.setattr(debian, "SBIN", "")
     monkeypatch.setenv("PATH", str(tmp_path))
     reason = obstacle()
     assert reason

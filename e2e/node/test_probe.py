@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import image, workloads
+from e2e.conftest import NODE_LABELS
 from e2e.node import Node, acquire
 from e2e.node.clinic import Clinic, running_clinic
 from e2e.workloads import wait
@@ -31,18 +32,13 @@ def clinic(here: None, node: Node, built: image.Image) -> Iterator[Clinic]:
 def have(clinic: Clinic, built: image.Image) -> None:
     """Have the product's image on the node, as if it had come from the zones' registry."""
     clinic.node.import_image(built.archive)
-    reference = ("images", "tag", "--force", f"{REPOSITORY}:{built.tag}", named(built))
-    clinic.node.run("ctr", "--namespace=k8s.io", *reference)
-
-
-def named(built: image.Image) -> str:
-    return f"{REPOSITORY}@{built.digest}"
+    clinic.node.name_image(built.tagged, built.pinned)
 
 
 def test_the_network_is_proven(clinic: Clinic, built: image.Image) -> None:
     entry = workloads.condition(clinic.admin, clinic.name, "NetworkIsolated")
     assert entry["reason"] == "EnforcementNotProven"
-    asked = ("probe", clinic.name, f"--image={named(built)}", f"--outsider={OUTSIDE}")
+    asked = ("probe", clinic.name, f"--image={built.pinned}", f"--outsider={OUTSIDE}")
     told = clinic.phi(*asked)
     print(told.stdout)
     assert told.returncode == 0, told.stdout + told.stderr
@@ -56,9 +52,9 @@ def test_the_network_is_proven(clinic: Clinic, built: image.Image) -> None:
 def test_without_an_enforcer_the_probe_says_that_nothing_is_enforced(
     here: None, built: image.Image
 ) -> None:
-    with acquire(enforcer=False) as node, running_clinic(node) as (clinic, _):
+    with acquire(enforcer=False, labels=NODE_LABELS) as node, running_clinic(node) as (clinic, _):
         have(clinic, built)
-        told = clinic.phi("probe", clinic.name, f"--image={named(built)}", "-o", "json")
+        told = clinic.phi("probe", clinic.name, f"--image={built.pinned}", "-o", "json")
         assert told.returncode == 1, told.stderr
         found = json.loads(told.stdout)
         assert not found["enforced"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from phiwarden.boundary.project import digest
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.reflector import Key, Reflector
+from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
@@ -71,6 +73,8 @@ class Observer:
     state: State
     queues: Queues
     enforcement: Enforcement
+    clock: Clock
+    _settling: asyncio.TimerHandle | None = None
 
     def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
         """Return what to follow: first the boundary and what it rests on, then what runs."""
@@ -208,10 +212,16 @@ class Observer:
 
     def check_enforcement(self) -> None:
         """Compare the admission policies with what they should be; also when none was seen."""
-        faults = self.enforcement.faults()
-        if faults != self.state.enforcement_faults:
-            self.state.enforcement_faults = faults
-            self._touch_all()
+        faults, settled = self.enforcement.faults(), self.enforcement.settled_at()
+        if (faults, settled) == (self.state.enforcement_faults, self.state.enforcement_settled):
+            return
+        self.state.enforcement_faults = faults
+        self.state.enforcement_settled = settled
+        self._touch_all()
+        if self._settling is not None:
+            self._settling.cancel()
+        if settled is not None and (left := (settled - self.clock()).total_seconds()) > 0:
+            self._settling = asyncio.get_running_loop().call_later(left, self._touch_all)
 
     def _owned(self, kind: shapes.Kind) -> Any:
         def seen(key: Key, body: Mapping[str, Any] | None) -> None:

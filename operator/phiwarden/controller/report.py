@@ -67,7 +67,7 @@ def status(
     violations = sum(zone.violation_count for zone in zones)
     said = (
         _ready(zones),
-        _enforced(spec, zones, state.enforcement_faults),
+        _enforced(spec, zones, state, now),
         _isolated(declared, spec, zones, state, now),
         _agreements(plan),
         _compliant(zones, violations),
@@ -210,9 +210,11 @@ def _ready(zones: Iterable[ZoneStatus]) -> _Said:
     )
 
 
-def _enforced(spec: WorkloadSpec, zones: Iterable[ZoneStatus], faults: tuple[str, ...]) -> _Said:
+def _enforced(
+    spec: WorkloadSpec, zones: Iterable[ZoneStatus], state: State, now: dt.datetime
+) -> _Said:
     kind = ConditionType.BOUNDARY_ENFORCED
-    if faults:
+    if faults := state.enforcement_faults:
         return _Said(
             kind,
             good=False,
@@ -233,6 +235,14 @@ def _enforced(spec: WorkloadSpec, zones: Iterable[ZoneStatus], faults: tuple[str
             good=False,
             reason="ZonesMissing",
             message=f"not enforced in zone {_first(missing)}",
+        )
+    settled = state.enforcement_settled
+    if settled is not None and now < settled:
+        return _Said(
+            kind,
+            good=False,
+            reason="PoliciesSettling",
+            message=f"admission policies are new; API servers take them up until {settled:%H:%M:%S} UTC",
         )
     return _Said(
         kind,

@@ -19,7 +19,7 @@ from phiwarden.cluster.login import login
 from phiwarden.cluster.reflector import Reflector
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
-from phiwarden.controller.calendar import follow_calendar
+from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
@@ -36,8 +36,6 @@ from phiwarden.rulebook.model import Rule
 from phiwarden.rulebook.own import read, rules_of
 
 log = structlog.get_logger(__name__)
-
-Clock = Callable[[], dt.datetime]
 
 RECONCILERS: Final = 16
 AUDITORS: Final = 8
@@ -91,7 +89,7 @@ class Controller:
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
         )
         self._look_again = queues.workloads.add
-        observer = Observer(self.state, queues, enforcement)
+        observer = Observer(self.state, queues, enforcement, self.clock)
         boundary, running = observer.reflectors(api)
         await self._follow(boundary)
         observer.check_enforcement()

@@ -6,6 +6,7 @@ needed, and keeps memory small at hundreds of workloads.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ class State:
         remediations: what was put back, by workload.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
+        enforcement_settled: when API servers can be held to have taken these up.
     """
 
     workloads: dict[str, Declared] = field(default_factory=dict)
@@ -117,6 +119,7 @@ class State:
     labelled: set[str] = field(default_factory=set)
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()
+    enforcement_settled: dt.datetime | None = None
     _claims: dict[str, set[str]] = field(default_factory=dict)
 
     def declare(self, declared: Declared) -> None:
