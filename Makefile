@@ -43,7 +43,7 @@ e2e: binaries ## tests on a real control plane, built from source the first time
 	@$(PY) -m pytest -n 2 --dist loadfile e2e $(ARGS)
 
 e2e-node: binaries ## of these, the tests on a real node: needs root on Linux
-	@$(PY) -m pytest e2e/node $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile e2e/node $(ARGS)
 
 lint: $(STAMP) check-generated ## format, style, types, direction of imports, generated files
 	@$(PY) -m ruff format --check --quiet . || { echo "Run: $(PY) -m ruff format ." >&2; exit 1; }

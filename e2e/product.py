@@ -103,6 +103,12 @@ def _wait_for_policies(admin: Rest, engineer: Rest) -> None:
                 f"{kind.kind} is held to the rules",
                 within=60,
             )
+        session = f"{zones.CORE}/{namespace}/pods/probe/exec"
+        until(
+            lambda: _refused(engineer.request("POST", session, command="id")),
+            "nobody gets into a pod",
+            within=60,
+        )
         forged = {"metadata": {"name": "probe", "labels": {"phiwarden.dev/workload": "probe"}}}
         until(
             lambda: _refused(engineer.create(zones.CORE, forged, dry_run=True)),

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product as pairs
@@ -23,6 +24,7 @@ ZONES = ("edge", "clinical", "analytics")
 PORTS = (8443, 5432, 9999)
 """Every server listens on all of them; the last one nobody declares."""
 
+OUTSIDE = "outside"
 EHR = "203.0.113.7"
 STRANGER = "198.51.100.9"
 METADATA = "169.254.169.254"
@@ -68,15 +70,20 @@ class Clinic:
 
     def measured(self) -> Matrix:
         """Return what opens a connection to what, by packets."""
-        found: Matrix = {}
-        wanted = list(self.targets.values())
-        for source in (*ZONES, "neighbour"):
+        sources = (*ZONES, "neighbour", OUTSIDE)
+        with ThreadPoolExecutor(len(sources)) as pool:
+            found = pool.map(self._measured_from, sources)
+        return {key: opened for rows in found for key, opened in rows.items()}
+
+    def _measured_from(self, source: str) -> Matrix:
+        wanted = dict(self.targets)
+        if source == OUTSIDE:
+            wanted = {row: at for row, at in wanted.items() if row.split(":")[0] in ZONES}
+            met = dial_outside(self.node, *wanted.values())
+        else:
             # From another pod than the one that is called: a pod always reaches itself.
-            met = dial(self.node, self.namespace(source), "caller", *wanted)
-            found |= {(source, row): _opened(met[at]) for row, at in self.targets.items()}
-        to_pods = {row: at for row, at in self.targets.items() if row.split(":")[0] in ZONES}
-        met = dial_outside(self.node, *to_pods.values())
-        return found | {("outside", row): _opened(met[at]) for row, at in to_pods.items()}
+            met = dial(self.node, self.namespace(source), "caller", *wanted.values())
+        return {(source, row): _opened(met[at]) for row, at in wanted.items()}
 
 
 def _opened(outcome: str) -> bool:
@@ -110,7 +117,7 @@ def declared(rows: Matrix, *, flows: tuple[Row, ...] = FLOWS) -> Matrix:
         ("analytics", "api-server"),
         *((source, "dns") for source in ZONES),
         ("neighbour", "edge:8443"),
-        ("outside", "edge:8443"),
+        (OUTSIDE, "edge:8443"),
     }
     # Nothing was declared of the neighbour's own way out.
     free = {("neighbour", row) for _, row in rows if row.split(":")[0] not in ZONES}
@@ -121,7 +128,7 @@ def declared(rows: Matrix, *, flows: tuple[Row, ...] = FLOWS) -> Matrix:
 def running_clinic(node: Node) -> Iterator[tuple[Clinic, Operator]]:
     """Have the clinic declared, enforced and running for the duration of a block."""
     name = unique("portal")
-    _world_outside(node)
+    world_outside(node)
     image = by_digest(node)
     product = install(node.cluster)
     admin = connect(node.cluster.kubeconfig)
@@ -162,7 +169,7 @@ def by_digest(node: Node) -> str:
     return name
 
 
-def _world_outside(node: Node) -> None:
+def world_outside(node: Node) -> None:
     """Put an EHR, somebody else and a cloud's metadata service outside the cluster."""
     for each in (EHR, STRANGER, METADATA):
         node.run_outside("ip", "address", "add", f"{each}/32", "dev", "lo")

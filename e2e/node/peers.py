@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from e2e.node.images import PEER
@@ -126,6 +127,21 @@ def dial(node: Node, namespace: str, name: str, *targets: str) -> dict[str, str]
 def dial_outside(node: Node, *targets: str) -> dict[str, str]:
     """Return the same for connections that do not come from a pod, nor from node or API server."""
     return _answers(node.run_outside("peer", "dial", f"{_DIAL_SECONDS}s", *targets).stdout)
+
+
+@dataclass(frozen=True)
+class Rush:
+    """What came of dialling over and over: how often it was open, tried, and the last second open."""
+
+    opened: int
+    tried: int
+    last: float
+
+
+def rushed(said: str) -> dict[str, Rush]:
+    """Return what `peer rush` printed, by target."""
+    numbers = {target: line.split() for target, line in _answers(said).items()}
+    return {to: Rush(int(n[0]), int(n[1]), int(n[2]) / 1000) for to, n in numbers.items()}
 
 
 def resolve(node: Node, namespace: str, name: str, *hosts: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from e2e.conftest import NODE_LABELS
 from e2e.node import Node, peers
 from e2e.node.peers import OPEN, REFUSED
+from e2e.waiting import until
 
 PORT = 8080
 
@@ -63,7 +64,8 @@ def test_a_service_has_a_name_and_leads_to_its_pod(node: Node, namespace: str) -
         "get", "service", "web", f"-n={namespace}", "-o=jsonpath={.spec.clusterIP}"
     ).stdout
     assert peers.resolve(node, namespace, "client", name) == {name: service}
-    assert peers.dial(node, namespace, "client", f"{name}:80") == {f"{name}:80": OPEN}
+    web = f"{name}:80"
+    until(lambda: peers.dial(node, namespace, "client", web) == {web: OPEN}, "it leads there")
 
 
 def test_a_name_that_is_not_the_clusters_leads_nowhere(node: Node, namespace: str) -> None:

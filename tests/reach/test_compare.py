@@ -6,6 +6,8 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+import pytest
+
 from phiwarden.api.workload import Enforcement, WorkloadSpec
 from phiwarden.boundary.compile import compile_boundary
 from phiwarden.boundary.model import Facts
@@ -186,3 +188,63 @@ def test_services_that_lead_to_an_open_port_are_named() -> None:
     found = report(*compiled(), services=(service, other))
     (edge,) = [edge for edge in found.edges if names(edge) == (["edge"], ["clinical"])]
     assert edge.services == ("records/api",)
+
+
+def test_thousands_of_policies_on_one_pod_add_up() -> None:
+    ports = range(20_000, 23_000)
+    crowd = [
+        policy_of(
+            {
+                "metadata": {"name": f"p{port}", "namespace": "records"},
+                "spec": {
+                    "podSelector": {"matchLabels": {"app": "api"}},
+                    "ingress": [{"from": [{"namespaceSelector": {}}], "ports": [{"port": port}]}],
+                },
+            }
+        )
+        for port in ports
+    ]
+    (edge,) = told(report(*compiled(), *crowd), Verdict.UNDECLARED)
+    assert edge.ports == port_set([("TCP", ports[0], ports[-1])])
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/9", "10.128.0.0/9"]}}]},
+        {"from": [{"ipBlock": {"cidr": "10.0.0.4/32", "except": ["10.0.0.4/32"]}}]},
+        {"from": [{"ipBlock": {"cidr": "2001:db8::/32"}}]},
+        {"from": [{"namespaceSelector": {}}], "ports": [{"port": "no-pod-has-it"}]},
+        {"from": [{"podSelector": {}, "namespaceSelector": {"matchLabels": {"no": "where"}}}]},
+    ],
+    ids=["halves-excepted", "all-excepted", "of-the-other-family", "port-of-no-pod", "nowhere"],
+)
+def test_a_rule_that_contradicts_itself_opens_nothing_to_a_pod(rule: dict[str, Any]) -> None:
+    found = report(*compiled(), foreign("records", ingress=[rule]))
+    strangers = [edge for edge in told(found, Verdict.UNDECLARED) if "strangers" in names(edge)[0]]
+    assert strangers == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"ingress": [{}]},
+        {"ingress": [{"from": []}]},
+        {"ingress": [{"from": [], "ports": []}]},
+        {"ingress": [{"from": [{"namespaceSelector": {}}]}]},
+        {"ingress": [{"from": [{"namespaceSelector": {}, "podSelector": {}}]}]},
+        {"podSelector": {"matchExpressions": []}, "ingress": [{"ports": None}]},
+    ],
+)
+def test_what_is_empty_is_everything(spec: dict[str, Any]) -> None:
+    (edge,) = (
+        edge
+        for edge in told(report(*compiled(), foreign("records", **spec)), Verdict.UNDECLARED)
+        if "strangers" in names(edge)[0]
+    )
+    assert edge.ports == port_set([(each, 1, 65535) for each in ("TCP", "UDP", "SCTP")])
+
+
+def test_an_empty_selector_without_a_namespace_means_its_own_namespace_alone() -> None:
+    found = report(*compiled(), foreign("records", ingress=[{"from": [{"podSelector": {}}]}]))
+    assert all("strangers" not in names(edge)[0] for edge in told(found, Verdict.UNDECLARED))

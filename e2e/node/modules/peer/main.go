@@ -3,6 +3,8 @@
 //	peer serve NAME PORT...            answer every HTTP request on each port with NAME
 //	peer dial TIMEOUT HOST:PORT...     say of each whether it is open, refused, timeout or error
 //	peer resolve TIMEOUT NAME...       print the addresses of each name, or what went wrong
+//	peer rush SPAN HOST:PORT...        dial over and over from the first moment on; print of each how
+//	                                   often it was open, how often tried, and when last open
 //	peer wait                          do nothing until told to end
 package main
 
@@ -20,7 +22,7 @@ import (
 	"time"
 )
 
-const usage = "usage: peer serve NAME PORT... | dial TIMEOUT HOST:PORT... | resolve TIMEOUT NAME... | wait"
+const usage = "usage: peer serve NAME PORT... | dial TIMEOUT HOST:PORT... | resolve TIMEOUT NAME... | rush SPAN HOST:PORT... | wait"
 
 func main() {
 	if len(os.Args) < 2 {
@@ -34,6 +36,8 @@ func main() {
 		each(arguments, dial)
 	case mode == "resolve" && len(arguments) >= 2:
 		each(arguments, resolve)
+	case mode == "rush" && len(arguments) >= 2:
+		rush(arguments)
 	case mode == "wait" && len(arguments) == 0:
 		wait()
 	default:
@@ -98,6 +102,38 @@ func resolve(ctx context.Context, name string) string {
 		return "error " + err.Error()
 	}
 	return strings.Join(addresses, " ")
+}
+
+// attempt is how long one connection of many may take.
+const attempt = 100 * time.Millisecond
+
+func rush(arguments []string) {
+	begun := time.Now()
+	span, err := time.ParseDuration(arguments[0])
+	if err != nil {
+		fail(err.Error())
+	}
+	targets := arguments[1:]
+	answers := make([]string, len(targets))
+	var pending sync.WaitGroup
+	for i, target := range targets {
+		pending.Go(func() {
+			opened, tried, last := 0, 0, time.Duration(0)
+			for time.Since(begun) < span {
+				ctx, cancel := context.WithTimeout(context.Background(), attempt)
+				if tried++; dial(ctx, target) == "open" {
+					opened, last = opened+1, time.Since(begun)
+				}
+				cancel()
+				time.Sleep(time.Millisecond)
+			}
+			answers[i] = fmt.Sprintf("%d %d %d", opened, tried, last.Milliseconds())
+		})
+	}
+	pending.Wait()
+	for i, target := range targets {
+		fmt.Println(target, answers[i])
+	}
 }
 
 // wait also lets a sandbox, which is process 1 of its pod, end at once when it is asked to.
