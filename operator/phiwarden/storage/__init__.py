@@ -1,0 +1,1 @@
+"""What proves that data at rest is encrypted: drivers as data, verdicts as values."""
