@@ -112,7 +112,7 @@ def test_a_restart_over_a_converged_cluster_writes_nothing(
             zones[1]["quota"] = quota
             zones[1]["serviceAccounts"] = [{"name": "app", "apiAccess": True}]
             assert workloads.apply(root, clinic(name, zones=zones)).ok
-            wait(root, name)
+            wait(root, name, "BoundaryEnforced")
         _settle(audited)
     before = everything(root)
     trail = Trail(audited)
@@ -319,6 +319,25 @@ def _granted(product: Product) -> set[tuple[str, str, str]]:
     }
 
 
+def _store(root: Rest, name: str, images: dict[str, Any]) -> None:
+    """Have a declared volume made, on storage of this name."""
+    classes = "/apis/storage.k8s.io/v1/storageclasses"
+    driver = {"provisioner": "dobs.csi.digitalocean.com"}
+    assert root.create(classes, {"metadata": {"name": name}, **driver}).ok
+    charts = {"name": "charts", "zone": "app", "size": "1Gi", "accessModes": ["ReadWriteOnce"]}
+    declared = clinic(
+        name,
+        zones=[workloads.zone("app", data="phi", images=images)],
+        flows=[],
+        externals=[],
+        volumes=[{**charts, "storageClassName": name}],
+    )
+    assert workloads.apply(root, declared).ok
+    wait(root, name, "VolumesEncrypted", "True", "Proven")
+    root.delete(f"{WORKLOADS}/{name}")
+    root.delete(f"{classes}/{name}")
+
+
 def _use_every_right(product: Product, root: Rest) -> None:
     name, legacy = unique("rights"), unique("legacy")
     assert root.create(NAMESPACES, {"metadata": {"name": legacy}}).ok
@@ -353,6 +372,7 @@ def _use_every_right(product: Product, root: Rest) -> None:
         more = {"spec": {"hard": {"services": "1"}}}
         assert root.request("PATCH", place, more, content=MERGE).ok
         until(lambda: root.get(place).body["spec"] == before, "the quota is as it was")
+        _store(root, f"{name}-store", images)
         less = [workloads.zone("app", images=images), *zones[1:]]
         assert workloads.change(root, name, zones=less, flows=[]).ok
         wait(root, name)

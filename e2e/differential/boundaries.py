@@ -12,11 +12,17 @@ from phiwarden.api.workload import ClinicalImpact, DataClass, Environment, Expos
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook import examples
 
+_STORAGE: Final[dict[str, Any]] = {
+    "storage_classes": ("fast-encrypted", "lab.disks"),
+    "withheld_claims": ("withheld",),
+}
 _NARROW: Final[dict[str, Any]] = {
+    **_STORAGE,
     "service_accounts": ("app", "other"),
     "registries": ("registry.hospital.example",),
 }
 _WIDE: Final[dict[str, Any]] = {
+    **_STORAGE,
     "service_accounts": ("app", "other"),
     "api_access": ("app",),
     "registries": ("registry.hospital.example/portal", "registry:5000", "ghcr.example/a/b"),
@@ -29,7 +35,7 @@ _OPEN: Final[dict[str, Any]] = {
     "regions": ("us-east-1",),
     "destinations": ("0.0.0.0/0", "::/0"),
 }
-_LISTS: Final = ({}, _WIDE, _NARROW, _OPEN)
+_LISTS: Final = (_STORAGE, _WIDE, _NARROW, _OPEN)
 
 
 def _boundaries() -> dict[str, ZoneBoundary]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from e2e.differential import carriers, configuration, network
+from e2e.differential import carriers, configuration, network, storage
 from e2e.differential.near import Body, Form
 from phiwarden.rulebook.subjects import SUBJECTS
 
@@ -13,6 +13,7 @@ NEW: Final[dict[str, tuple[Form, ...]]] = {
     **carriers.NEW,
     **network.NEW,
     **configuration.NEW,
+    **storage.NEW,
 }
 """What is created, by the name of its subject."""
 
@@ -20,6 +21,7 @@ CHANGED: Final[dict[str, tuple[Form, ...]]] = {
     **carriers.CHANGED,
     **network.CHANGED,
     **configuration.CHANGED,
+    **storage.CHANGED,
 }
 """What is changed, by the name of its subject."""
 

@@ -124,3 +124,41 @@ def test_a_zone_that_only_warns_says_so(root: Rest, engineer: Rest) -> None:
         assert any(RULE in warning for warning in answer.warnings)
         way, query = "pods/running/exec", {"command": "sh"}
         assert RULE not in reach(engineer, namespace, "POST", way, query).message
+
+
+KUBELET = (
+    ("GET", "exec/{}/running/app", {"command": "id"}),
+    ("POST", "run/{}/running/app", {"cmd": "id"}),
+    ("POST", "attach/{}/running/app", {}),
+    ("POST", "portForward/{}/running", {}),
+    ("POST", "checkpoint/{}/running/app", {}),
+    ("GET", "cri/exec/token", {}),
+    ("GET", "logs/", {}),
+    ("GET", "metrics/../exec/{}/running/app", {"command": "id"}),
+    ("GET", "/exec/{}/running/app", {"command": "id"}),
+    ("GET", "%65xec/{}/running/app", {"command": "id"}),
+    ("GET", "", {}),
+)
+
+
+@pytest.fixture(scope="module")
+def kubelet(root: Rest) -> str:
+    (node, *_) = root.get("/api/v1/nodes").body["items"]
+    return f"/api/v1/nodes/{node['metadata']['name']}/proxy"
+
+
+@pytest.mark.parametrize(("method", "way", "query"), KUBELET)
+def test_nobody_asks_a_kubelet_to_run_commands(
+    entered: Zone, root: Rest, kubelet: str, method: str, way: str, query: dict[str, str]
+) -> None:
+    for who in (entered.engineer, root):
+        answer = who.request(method, f"{kubelet}/{way.format(entered.name)}", **query)
+        refused(answer, RULE, "cannot")
+
+
+@pytest.mark.parametrize(
+    "way", ["healthz", "metrics", "metrics/cadvisor", "stats/summary", "pods/"]
+)
+def test_a_kubelet_is_asked_how_it_is(entered: Zone, kubelet: str, way: str) -> None:
+    """The simulated node has no kubelet that could answer; no policy has anything against it."""
+    assert RULE not in entered.engineer.get(f"{kubelet}/{way}").message

@@ -72,6 +72,7 @@ def test_only_scalars_have_defaults() -> None:
         "spec.zones[].exposedPorts[].protocol": "TCP",
         "spec.zones[].serviceAccounts[].apiAccess": False,
         "spec.flows[].ports[].protocol": "TCP",
+        "spec.volumes[].customerManagedKey": False,
     }
 
 

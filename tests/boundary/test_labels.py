@@ -72,7 +72,7 @@ def test_every_key_is_written_even_for_an_empty_list() -> None:
     )
     labels, annotations = encode(empty)
     assert set(labels) == set(names.BOUNDARY_LABELS)
-    assert set(annotations) == set(names.BOUNDARY_ANNOTATIONS)
+    assert set(annotations) == {*names.BOUNDARY_ANNOTATIONS, *names.OPTIONAL_ANNOTATIONS}
     assert annotations[names.REGISTRIES] == ""
 
 

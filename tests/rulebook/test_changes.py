@@ -134,7 +134,8 @@ def thing(subject: Subject) -> Body:
     if subject.shape is not None:
         return examples.manifest(kind, examples.pod_template(Example()))
     head = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "app"}}
-    return {**head, "spec": {}} if subject.name == "scale" else head
+    # These two always have a spec.
+    return {**head, "spec": {}} if subject.name in ("scale", "claims") else head
 
 
 def alterations(subject: Subject) -> Iterator[tuple[str, Body]]:

@@ -57,6 +57,11 @@ BOUNDARY_ANNOTATIONS: Final = (
     CLUSTER_ROLES,
     HELD,
 )
+STORAGE_CLASSES: Final = f"{BOUNDARY_PREFIX}storage-classes"
+WITHHELD_CLAIMS: Final = f"{BOUNDARY_PREFIX}withheld-claims"
+OPTIONAL_ANNOTATIONS: Final = (STORAGE_CLASSES, WITHHELD_CLAIMS)
+"""Those that an older version did not write: a zone that lacks them has none of the kind."""
+
 FORMAT_VERSION: Final = "1"
 """Value of the format annotation; rules refuse a boundary that they cannot read."""
 

@@ -30,6 +30,7 @@ class ConditionType(StrEnum):
     BOUNDARY_ENFORCED = "BoundaryEnforced"
     NETWORK_ISOLATED = "NetworkIsolated"
     AGREEMENTS_IN_FORCE = "AgreementsInForce"
+    VOLUMES_ENCRYPTED = "VolumesEncrypted"
     COMPLIANT = "Compliant"
 
 
@@ -41,7 +42,7 @@ class Condition(ApiModel):
         Field(
             max_length=316,
             description="What is said: Ready, BoundaryEnforced, NetworkIsolated,"
-            " AgreementsInForce or Compliant. True is the good state of each.",
+            " AgreementsInForce, VolumesEncrypted or Compliant. True is the good state of each.",
         ),
     ]
     status: Annotated[
@@ -158,6 +159,53 @@ class Remediation(ApiModel):
     message: Annotated[str, Field(description="What was done and why, for a person.")]
 
 
+class VolumeStatus(ApiModel):
+    """What is true of one volume claim of a zone."""
+
+    zone: Annotated[str, Field(description="Name of the zone.")]
+    name: Annotated[str, Field(description="Name of the PersistentVolumeClaim.")]
+    declared: Annotated[bool, Field(description="Whether spec.volumes declares it.")]
+    uid: Annotated[
+        str | None,
+        Field(description="Of the claim, once it was there: it is never made a second time."),
+    ] = None
+    volume: Annotated[str | None, Field(description="Its PersistentVolume, once bound.")] = None
+    created: Annotated[dt.datetime | None, Field(description="When the claim was made.")] = None
+    standing: Annotated[
+        Literal[
+            "Proven",
+            "Attested",
+            "NotNeeded",
+            "Unencrypted",
+            "Unproven",
+            "Withheld",
+            "Lost",
+            "Pending",
+        ],
+        Field(
+            description="Proven: it is encrypted. Attested: nothing shows it, and somebody answers"
+            " for it. NotNeeded: the zone holds no patient data. Unencrypted: it is not, or not"
+            " with the key that is asked for. Unproven: nothing shows it. Withheld: it is not"
+            " made, since its class does not prove what is asked of it. Lost: it was made, and is"
+            " gone. Pending: it is about to be made."
+        ),
+    ]
+    encryption: Annotated[
+        Literal["ENCRYPTED_CUSTOMER_KEY", "ENCRYPTED_PLATFORM_KEY", "UNENCRYPTED", "UNKNOWN"],
+        Field(description="What is proven of its data at rest."),
+    ]
+    key: Annotated[str | None, Field(description="Name of the key, where one is told.")] = None
+    evidence: Annotated[str, Field(description="What the verdict rests on.")]
+    traps: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What looks like encryption, or the lack of it, and is not.",
+            json_schema_extra=_bounded(16),
+        ),
+    ] = ()
+    attested_by: Annotated[str | None, Field(description="Who answers for it.")] = None
+
+
 class WorkloadStatus(ApiModel):
     """What is true of a PHIWorkload, as of `observedGeneration`."""
 
@@ -177,6 +225,13 @@ class WorkloadStatus(ApiModel):
         Field(
             description="What is true of each zone.",
             json_schema_extra=_bounded(64, **list_map("name")),
+        ),
+    ] = ()
+    volumes: Annotated[
+        tuple[VolumeStatus, ...],
+        Field(
+            description="Every declared volume, and the worst of the claims that nobody declared.",
+            json_schema_extra=_bounded(160),
         ),
     ] = ()
     violations: Annotated[

@@ -19,6 +19,14 @@ from phiwarden.api import workload_rules as rules
 from phiwarden.api.base import ApiModel, checked, list_map, list_set, marked
 from phiwarden.api.network import Agreement, Endpoint, External, Flow, Port, Ports
 from phiwarden.api.quantities import Cpu, Memory
+from phiwarden.api.storage import (
+    MAX_ATTESTATIONS,
+    MAX_CLASSES,
+    MAX_VOLUMES,
+    ClassName,
+    DeclaredVolume,
+    StorageAttestation,
+)
 from phiwarden.api.values import (
     DNS_SUBDOMAIN,
     WHOLE,
@@ -44,6 +52,7 @@ __all__ = [
     "Agreement",
     "ClinicalImpact",
     "DataClass",
+    "DeclaredVolume",
     "DeletionPolicy",
     "Endpoint",
     "Enforcement",
@@ -57,6 +66,7 @@ __all__ = [
     "Purpose",
     "Quota",
     "Residency",
+    "StorageAttestation",
     "WorkloadSpec",
     "Zone",
     "ZoneServiceAccount",
@@ -216,6 +226,16 @@ class Zone(ApiModel):
             json_schema_extra=list_set(),
         ),
     ] = ()
+    storage_classes: Annotated[
+        tuple[ClassName, ...],
+        Field(
+            max_length=MAX_CLASSES,
+            description="StorageClasses that claims in the zone may name, beside those of its"
+            " declared volumes. Each must be proven to encrypt where the zone may hold patient"
+            " data (PHI-VOL-001).",
+            json_schema_extra=list_set(),
+        ),
+    ] = ()
     quota: Annotated[Quota | None, Field(description="Upper bounds for the zone.")] = None
 
     @field_validator("namespace")
@@ -300,8 +320,27 @@ class WorkloadSpec(ApiModel):
         ),
     ] = ()
 
+    volumes: Annotated[
+        tuple[DeclaredVolume, ...],
+        Field(
+            max_length=MAX_VOLUMES,
+            description="Volume claims that are made in zones.",
+            json_schema_extra=list_map("name"),
+        ),
+    ] = ()
+    storage_attestations: Annotated[
+        tuple[StorageAttestation, ...],
+        Field(
+            max_length=MAX_ATTESTATIONS,
+            description="What somebody answers for where nothing in the cluster shows whether a"
+            " class encrypts. They count for that alone, and never against what is shown.",
+            json_schema_extra=list_map("storageClassName"),
+        ),
+    ] = ()
+
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         _distinct("zones", (zone.name for zone in self.zones))
         _distinct("externals", (external.name for external in self.externals))
+        _distinct("volumes", (volume.name for volume in self.volumes))
         return self

@@ -142,6 +142,10 @@ def _among_joined(fault: str, shown: str) -> tuple[str, str]:
     return f"!has(self.externals) || !has(self.flows) || {rule}", named
 
 
+_UNKNOWN_VOLUME_ZONES: Final = (
+    "self.volumes.map(v, !self.zones.exists(z, z.name == v.zone), v.name + ' in ' + v.zone)"
+)
+
 _NO_AGREEMENT = _among_joined("!has(e.agreement)", "e.name")
 _TOO_WIDE = _among_joined(f"e.cidrs.exists(c, {_WIDE})", "e.name")
 _ABROAD = _among_joined(
@@ -182,6 +186,13 @@ SPEC: Final = (
         f" + [{_PHI_ZONES}].map(p, {_few(_LOWERED)})[0]",
         field_path=".flows",
         reason="FieldValueRequired",
+    ),
+    validation(
+        f"!has(self.volumes) || size({_UNKNOWN_VOLUME_ZONES}) == 0",
+        "a volume names a zone that spec.zones does not declare",
+        expression="'a volume names a zone that spec.zones does not declare: '"
+        f" + {_few(_UNKNOWN_VOLUME_ZONES)}",
+        field_path=".volumes",
     ),
     validation(
         _NO_AGREEMENT[0],

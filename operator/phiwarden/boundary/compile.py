@@ -11,6 +11,7 @@ from phiwarden.boundary.manifest import Place
 from phiwarden.boundary.model import BoundaryPlan, Desired, Facts, ZonePlan
 from phiwarden.boundary.namespace import namespace_object
 from phiwarden.boundary.network import Addresses, allowed_traffic, default_deny
+from phiwarden.boundary.storage import claims, usable_classes, withheld
 
 __all__ = ["compile_boundary", "next_change"]
 
@@ -36,7 +37,7 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
         boundary = zone_boundary(workload, zone, spec, facts)
         namespace = namespace_object(place.namespace, boundary, relaxed=zone.name in facts.relaxed)
         if spec.enforcement is not Enforcement.ENFORCE:
-            plans.append(_watched(place, zone, namespace))
+            plans.append(_watched(place, zone, namespace, claims(place, zone, spec, facts)))
             continue
         zone_openings = openings.by_zone.get(zone.name, ())
         plans.append(
@@ -49,6 +50,7 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
                     *service_accounts(place, zone.service_accounts),
                     *quota_objects(place, zone.quota),
                 ),
+                claims=claims(place, zone, spec, facts),
             )
         )
     return BoundaryPlan(
@@ -58,7 +60,7 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
     )
 
 
-def _watched(place: Place, zone: Zone, namespace: Desired) -> ZonePlan:
+def _watched(place: Place, zone: Zone, namespace: Desired, claims: tuple[Desired, ...]) -> ZonePlan:
     """Return a zone below enforcement `enforce`: marked and judged, and nothing is cut off.
 
     Any policy that selects a pod denies what it does not allow, so none stands
@@ -67,7 +69,9 @@ def _watched(place: Place, zone: Zone, namespace: Desired) -> ZonePlan:
     runs care must not change what runs.
     """
     accounts = service_accounts(place, zone.service_accounts, tokens=False)
-    return ZonePlan(zone.name, namespace, allows=(), default_deny=None, others=tuple(accounts))
+    return ZonePlan(
+        zone.name, namespace, allows=(), default_deny=None, others=tuple(accounts), claims=claims
+    )
 
 
 def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -> ZoneBoundary:
@@ -88,6 +92,8 @@ def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -
         destinations=_destinations(zone, spec),
         cluster_roles=zone.cluster_roles,
         held=facts.held.get(zone.name, ()),
+        storage_classes=usable_classes(zone, spec, facts),
+        withheld_claims=tuple(volume.name for volume in withheld(zone, spec, facts)),
     )
 
 

@@ -48,6 +48,10 @@ class ZoneBoundary:
     cluster_roles: tuple[str, ...] = ()
     """ClusterRoles that may be bound here, beside those that anybody may be given."""
     held: tuple[str, ...] = ()
+    storage_classes: tuple[str, ...] = ()
+    """Declared for the zone, and proven or attested to encrypt."""
+    withheld_claims: tuple[str, ...] = ()
+    """Declared volumes whose class does not prove what is asked of it: nobody may make them."""
 
 
 _KNOWN: Final[Mapping[str, type[StrEnum]]] = {
@@ -82,6 +86,8 @@ def encode(boundary: ZoneBoundary) -> tuple[dict[str, str], dict[str, str]]:
         names.DESTINATIONS: boundary.destinations,
         names.CLUSTER_ROLES: boundary.cluster_roles,
         names.HELD: boundary.held,
+        names.STORAGE_CLASSES: boundary.storage_classes,
+        names.WITHHELD_CLAIMS: boundary.withheld_claims,
     }
     annotations = {names.FORMAT: names.FORMAT_VERSION}
     for key, items in lists.items():
@@ -123,6 +129,8 @@ def decode(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBou
         destinations=_list(annotations, names.DESTINATIONS),
         cluster_roles=_list(annotations, names.CLUSTER_ROLES),
         held=_list(annotations, names.HELD),
+        storage_classes=_list(annotations, names.STORAGE_CLASSES),
+        withheld_claims=_list(annotations, names.WITHHELD_CLAIMS),
     )
 
 
@@ -137,7 +145,7 @@ def _label(labels: Mapping[str, str], key: str) -> str:
 
 
 def _list(annotations: Mapping[str, str], key: str) -> tuple[str, ...]:
-    value = annotations.get(key)
+    value = annotations.get(key, "" if key in names.OPTIONAL_ANNOTATIONS else None)
     if value is None:
         raise BoundaryUnreadable(key, "missing")
     if not value:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from phiwarden.storage.drivers import Encryption
+
 
 class Quarantine(StrEnum):
     """Values of the quarantine label of a pod (`names.QUARANTINE`)."""
@@ -50,6 +52,9 @@ class Facts:
     rules."""
     relaxed: frozenset[str] = frozenset()
     """Zones where something is held that Pod Security admission may refuse."""
+    storage: Mapping[str, Encryption] | None = None
+    """What StorageClasses prove, by name. None where nobody looked, as in a folder of manifests:
+    then a declared class is taken at its word."""
     unavailable: frozenset[str] = frozenset()
     """Zones whose namespace is not ours to take: no objects, and no flows to or from them."""
 
@@ -81,6 +86,8 @@ class ZonePlan:
     """None below enforcement `enforce`: a zone that is only watched loses no packet."""
     others: tuple[Desired, ...]
     """Service accounts, quota and limit range."""
+    claims: tuple[Desired, ...] = ()
+    """Declared volumes that may be made: made once, grown, and never deleted."""
 
     @property
     def policies(self) -> tuple[Desired, ...]:

@@ -55,7 +55,10 @@ def _namespace(body: Mapping[str, Any]) -> dict[str, Any]:
     ours = (names.MANAGED_BY, *names.BOUNDARY_LABELS, *pod_security(enforcement, relaxed=False))
     return {
         "labels": _pick(labels, ours),
-        "annotations": _pick(metadata.get("annotations") or {}, names.BOUNDARY_ANNOTATIONS),
+        "annotations": _pick(
+            metadata.get("annotations") or {},
+            (*names.BOUNDARY_ANNOTATIONS, *names.OPTIONAL_ANNOTATIONS),
+        ),
     }
 
 

@@ -16,6 +16,8 @@ from phiwarden.preview.model import Cluster, Declared, Gap, Object
 from phiwarden.preview.outlook import claimed, namespaces_to_read
 from phiwarden.rulebook.shapes import NAMESPACE, Kind
 from phiwarden.rulebook.subjects import SUBJECTS
+from phiwarden.storage.read import class_of
+from phiwarden.storage.verdict import of_class
 
 _AT_ONCE: Final = 16
 """Requests under way; an API server has more to do than to answer this."""
@@ -52,6 +54,7 @@ async def survey(api: Api, declared: Sequence[Declared]) -> Cluster:
     """
     reader = _Reader(api, asyncio.Semaphore(_AT_ONCE))
     cluster = await reader.workloads()
+    cluster = await reader.with_storage(cluster)
     cluster = await reader.with_namespaces(cluster, sorted(claimed(declared, cluster)))
     return await reader.with_objects(cluster, namespaces_to_read(declared, cluster))
 
@@ -81,6 +84,15 @@ class _Reader:
             else:
                 found[name] = Declared(name, spec, str(metadata.get("creationTimestamp", "")))
         return Cluster(found, {}, {}, tuple(gaps))
+
+    async def with_storage(self, cluster: Cluster) -> Cluster:
+        """Return the cluster with what its StorageClasses prove."""
+        kind = resources.STORAGE_CLASS
+        try:
+            found = [class_of(body) for body in await self.api.list(resources.collection(kind))]
+        except Refused as refused:
+            return replace(cluster, gaps=(*cluster.gaps, _gap(kind.kind, "", refused)))
+        return replace(cluster, storage={each.name: of_class(each).encryption for each in found})
 
     async def with_namespaces(self, cluster: Cluster, names: Iterable[str]) -> Cluster:
         """Return the cluster with the Namespaces of those names, as far as they are there."""

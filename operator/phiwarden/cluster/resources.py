@@ -11,7 +11,8 @@ from phiwarden.rulebook.shapes import Kind
 
 PHIWORKLOAD: Final = Kind(names.GROUP, names.VERSION, "PHIWorkload", "phiworkloads")
 EVENT: Final = Kind("", "v1", "Event", "events")
-PERSISTENT_VOLUME_CLAIM: Final = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+STORAGE_CLASS: Final = Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses")
+PERSISTENT_VOLUME: Final = Kind("", "v1", "PersistentVolume", "persistentvolumes")
 ENDPOINT_SLICE: Final = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 ADMISSION_POLICY: Final = Kind(
     "admissionregistration.k8s.io",
@@ -44,6 +45,7 @@ _KINDS: Final = {
     for kind in (
         *WORKLOADS.values(),
         *shapes.OWNED,
+        shapes.CLAIM,
         shapes.NAMESPACE,
         shapes.SERVICE,
         PHIWORKLOAD,

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from phiwarden.api import names
+from phiwarden.api.amounts import parse_quantity
 from phiwarden.boundary.model import BoundaryPlan, Desired, ZonePlan
 from phiwarden.boundary.network import DEFAULT_DENY
 from phiwarden.boundary.project import digest
@@ -17,7 +18,9 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.controller.observe import namespace_of
 from phiwarden.controller.state import ObjectKey, State
+from phiwarden.controller.volumes import made_before
 from phiwarden.rulebook import shapes
+from phiwarden.storage.read import claim_of
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +68,7 @@ class Applier:
             changed += await self._write_all((*zone.allows, *zone.others))
             if zone.default_deny is not None:
                 changed += await self._write_all((zone.default_deny,))
+            changed += await self._write_claims(zone)
             removed = await self._remove_surplus(zone)
         except Refused as refused:
             log.warning("zone.refused", namespace=namespace, code=refused.code)
@@ -89,6 +93,25 @@ class Applier:
         differing = [pair for pair in wanted if self._known(pair[0]) != pair[1]]
         await asyncio.gather(*(self._write(*pair) for pair in differing))
         return [f"{desired.kind}/{desired.name}" for desired, _ in differing]
+
+    async def _write_claims(self, zone: ZonePlan) -> list[str]:
+        """Make claims that never were, and grow those that are ours; return them as `Kind/name`."""
+        written = []
+        for desired in zone.claims:
+            known = self.state.claims.get(zone.namespace.name, {}).get(desired.name)
+            asked = desired.body["spec"]["resources"]["requests"]["storage"]
+            if known is None:
+                stored = self.state.statuses.get(
+                    zone.namespace.body["metadata"]["labels"][names.WORKLOAD], {}
+                )
+                if made_before(stored, zone.zone, desired.name):
+                    continue
+            elif known.leaving or parse_quantity(asked) <= parse_quantity(known.requested):
+                continue
+            body = await self.api.apply(shapes.CLAIM, desired.body)
+            self.state.claims.setdefault(zone.namespace.name, {})[desired.name] = claim_of(body)
+            written.append(f"{desired.kind}/{desired.name}")
+        return written
 
     def _known(self, desired: Desired) -> bytes | None:
         """Return the digest of the object as it is in the cluster, None if it is not there."""

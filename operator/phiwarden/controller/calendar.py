@@ -17,15 +17,16 @@ LONGEST_SLEEP: Final = 300.0
 
 
 async def follow_calendar(state: State, queues: Queues, clock: Clock) -> None:
-    """Have every declaration with agreements looked at again when a day (UTC) ends."""
+    """Have every declaration with agreements or attestations looked at again when a day (UTC) ends."""
     day = clock().date()
     while True:
         now = clock()
         if now.date() != day:
             day = now.date()
             for name, declared in state.workloads.items():
-                if declared.spec is not None and any(
-                    external.agreement is not None for external in declared.spec.externals
+                if declared.spec is not None and (
+                    declared.spec.storage_attestations
+                    or any(external.agreement is not None for external in declared.spec.externals)
                 ):
                     queues.workloads.add(name)
         midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)

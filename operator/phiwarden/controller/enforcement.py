@@ -22,16 +22,23 @@ class Enforcement:
             for manifest in expected
         }
         self._found: dict[tuple[str, str], str] = {}
-        self._written: dict[tuple[str, str], dt.datetime] = {}
+        self._changed: dict[tuple[str, str], dt.datetime] = {}
 
-    def seen(self, kind: str, name: str, body: Mapping[str, Any] | None) -> None:
+    def seen(self, kind: str, name: str, body: Mapping[str, Any] | None, now: dt.datetime) -> None:
         """Take in a policy or binding as it is now, None if it is gone."""
+        key = kind, name
+        before = self._found.get(key)
         if body is None:
-            self._found.pop((kind, name), None)
-            self._written.pop((kind, name), None)
-        else:
-            self._found[kind, name] = digest(body)
-            self._written[kind, name] = _written(body["metadata"])
+            self._found.pop(key, None)
+            self._changed.pop(key, None)
+            return
+        self._found[key] = digest(body)
+        if before is None:
+            # One that was there before this process: what the API server's clock says of it
+            # counts as far as it can be, and never longer than for one that changes now.
+            self._changed[key] = min(now, _written(body["metadata"]) or now)
+        elif before != self._found[key]:
+            self._changed[key] = now
 
     def faults(self) -> tuple[str, ...]:
         """Return what is missing or altered, as `kind name is missing`."""
@@ -45,16 +52,25 @@ class Enforcement:
 
     def settled_at(self) -> dt.datetime | None:
         """Return when the API servers can be held to have taken up all; None if there is nothing."""
-        written = [time for key, time in self._written.items() if key in self._expected]
-        return max(written) + SETTLING if written else None
+        changed = [time for key, time in self._changed.items() if key in self._expected]
+        return max(changed) + SETTLING if changed else None
 
 
-def _written(metadata: Mapping[str, Any]) -> dt.datetime:
-    """Return when an object was last written; what controllers note in its status does not count."""
-    times = [metadata["creationTimestamp"]]
-    times += [
-        entry["time"]
-        for entry in metadata.get("managedFields") or ()
-        if "time" in entry and not entry.get("subresource")
-    ]
-    return max(dt.datetime.fromisoformat(time) for time in times)
+def _written(metadata: Mapping[str, Any]) -> dt.datetime | None:
+    """Return when an object was last written, None if nobody can tell.
+
+    What controllers note in its status does not count.
+    """
+    entries = metadata.get("managedFields") or ()
+    written = [metadata.get("creationTimestamp")]
+    written += [entry.get("time") for entry in entries if not entry.get("subresource")]
+    times = [_time(text) for text in written if text]
+    return max((time for time in times if time is not None), default=None)
+
+
+def _time(text: object) -> dt.datetime | None:
+    try:
+        time = dt.datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else None

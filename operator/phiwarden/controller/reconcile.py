@@ -24,6 +24,7 @@ from phiwarden.controller.queues import Queues
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.teardown import Teardown
+from phiwarden.controller.volumes import class_verdicts
 
 Clock = Callable[[], dt.datetime]
 
@@ -55,9 +56,11 @@ class Reconciler:
             return
         await self._hold_finalizer(declared, declared.spec)
         obstacles = self._obstacles(declared, declared.spec)
-        plan = self._compile(declared, declared.spec, obstacles)
+        facts = self._facts(declared, declared.spec, obstacles)
+        plan = compile_boundary(declared.name, declared.spec, facts)
         if await self._judge_before_change(plan):
-            plan = self._compile(declared, declared.spec, obstacles)
+            facts = self._facts(declared, declared.spec, obstacles)
+            plan = compile_boundary(declared.name, declared.spec, facts)
         failures = await self.applier.apply(plan)
         for zone in plan.zones:
             if zone.zone not in failures:
@@ -66,6 +69,7 @@ class Reconciler:
             declared,
             declared.spec,
             plan,
+            facts,
             report.Findings(obstacles, failures),
             self.state,
             self.clock(),
@@ -74,27 +78,23 @@ class Reconciler:
         if failures:
             raise Incomplete(name, failures)
 
-    def _compile(
+    def _facts(
         self, declared: Declared, spec: WorkloadSpec, obstacles: dict[str, Obstacle]
-    ) -> BoundaryPlan:
-        return compile_boundary(
-            declared.name,
-            spec,
-            Facts(
-                today=self.clock().date(),
-                api_servers=self.state.api_servers,
-                gateway_namespaces=self.settings.gateway_namespaces,
-                held={
-                    zone.name: self.state.held(zone.namespace_in(declared.name))
-                    for zone in spec.zones
-                },
-                relaxed=frozenset(
-                    zone.name
-                    for zone in spec.zones
-                    if self.state.relaxed(zone.namespace_in(declared.name))
-                ),
-                unavailable=frozenset(obstacles),
+    ) -> Facts:
+        return Facts(
+            today=self.clock().date(),
+            api_servers=self.state.api_servers,
+            gateway_namespaces=self.settings.gateway_namespaces,
+            held={
+                zone.name: self.state.held(zone.namespace_in(declared.name)) for zone in spec.zones
+            },
+            relaxed=frozenset(
+                zone.name
+                for zone in spec.zones
+                if self.state.relaxed(zone.namespace_in(declared.name))
             ),
+            storage=class_verdicts(spec, self.state.storage),
+            unavailable=frozenset(obstacles),
         )
 
     def _obstacles(self, declared: Declared, spec: WorkloadSpec) -> dict[str, Obstacle]:

@@ -12,13 +12,15 @@ from phiwarden.api.status import (
     Condition,
     ConditionType,
     ObjectViolation,
+    VolumeStatus,
     WorkloadStatus,
     ZoneStatus,
 )
 from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
 from phiwarden.boundary.claims import Obstacle
-from phiwarden.boundary.model import AgreementStanding, AgreementState, BoundaryPlan
+from phiwarden.boundary.model import AgreementStanding, AgreementState, BoundaryPlan, Facts
 from phiwarden.controller.state import Declared, State, Verdict
+from phiwarden.controller.volumes import shortcomings, statuses
 from phiwarden.probe.proof import doubt
 
 Status = WorkloadStatus
@@ -58,6 +60,7 @@ def status(
     declared: Declared,
     spec: WorkloadSpec,
     plan: BoundaryPlan,
+    facts: Facts,
     findings: Findings,
     state: State,
     now: dt.datetime,
@@ -65,11 +68,15 @@ def status(
     """Return what is true of a PHIWorkload now."""
     zones = tuple(_zone(declared.name, zone, spec, findings, state) for zone in spec.zones)
     violations = sum(zone.violation_count for zone in zones)
+    volumes = statuses(
+        declared.name, spec, facts, state.storage, state.statuses.get(declared.name, {})
+    )
     said = (
         _ready(zones),
         _enforced(spec, zones, state, now),
         _isolated(declared, spec, zones, state, now),
         _agreements(plan),
+        _encrypted(volumes),
         _compliant(zones, violations),
     )
     quarantined = sum(len(_quarantined(state, zone.namespace)) for zone in zones)
@@ -77,6 +84,7 @@ def status(
         observed_generation=declared.generation,
         conditions=_conditions(declared, state, said, now),
         zones=zones,
+        volumes=volumes,
         violations=violations,
         quarantined=quarantined,
         remediations=tuple(state.remembered(declared.name)),
@@ -327,6 +335,27 @@ def _agreements(plan: BoundaryPlan) -> _Said:
     if not plan.agreements:
         return _Said(kind, good=True, reason="NoneNeeded", message="no external has an agreement")
     return _Said(kind, good=True, reason="InForce", message=f"{len(plan.agreements)} in force")
+
+
+def _encrypted(volumes: tuple[VolumeStatus, ...]) -> _Said:
+    kind = ConditionType.VOLUMES_ENCRYPTED
+    for reason, entries in shortcomings(volumes):
+        listed = _first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
+        return _Said(kind, good=False, reason=reason, message=f"{_VOLUMES[reason]}: {listed}")
+    if not volumes:
+        return _Said(kind, good=True, reason="NoClaims", message="no zone has a claim")
+    attested = sum(entry.standing == "Attested" for entry in volumes)
+    more = f", {attested} of them by somebody's word" if attested else ""
+    message = f"{len(volumes)} claims are encrypted as declared{more}"
+    return _Said(kind, good=True, reason="Attested" if attested else "Proven", message=message)
+
+
+_VOLUMES: Final = {
+    "ClaimLost": "claims that were made are gone; to have new, empty ones declare other names",
+    "Unencrypted": "claims are not encrypted as they must be",
+    "Withheld": "volumes are not made, since their class does not prove what is asked of it",
+    "Unproven": "nothing shows whether claims are encrypted",
+}
 
 
 def _named(agreements: Iterable[AgreementState]) -> list[str]:

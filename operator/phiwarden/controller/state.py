@@ -18,6 +18,8 @@ from phiwarden.boundary.claims import Claimant, Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
+from phiwarden.storage.claims import Claim, Storage
+from phiwarden.storage.verdict import StorageClass, Volume
 
 ObjectKey = tuple[str, str]
 """(kind, name) of an object within a namespace."""
@@ -100,6 +102,9 @@ class State:
         quarantined: what is in quarantine, by namespace.
         labelled: namespaces in which pods carry the quarantine label.
         remediations: what was put back, by workload.
+        storage_classes: StorageClasses, by name.
+        volumes: PersistentVolumes, by name.
+        claims: PersistentVolumeClaims, by namespace and name.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
         enforcement_settled: when API servers can be held to have taken these up.
@@ -117,6 +122,9 @@ class State:
     quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)
     remediations: dict[str, deque[Remediation]] = field(default_factory=dict)
     labelled: set[str] = field(default_factory=set)
+    storage_classes: dict[str, StorageClass] = field(default_factory=dict)
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()
     enforcement_settled: dt.datetime | None = None
@@ -135,6 +143,11 @@ class State:
         if known is not None:
             for namespace in _namespaces(known):
                 self._claims[namespace].discard(workload)
+
+    @property
+    def storage(self) -> Storage:
+        """What the cluster has of storage."""
+        return Storage(self.storage_classes, self.volumes, self.claims)
 
     def claiming(self, namespace: str) -> frozenset[str]:
         """Return the names of all workloads that declare a zone in a namespace."""

@@ -61,7 +61,7 @@ class Teardown:
 
     async def _keep(self, namespace: str, spec: WorkloadSpec) -> str | None:
         """Return why a namespace must stay, or None if it may go."""
-        claims = resources.collection(resources.PERSISTENT_VOLUME_CLAIM, namespace)
+        claims = resources.collection(shapes.CLAIM, namespace)
         if await self.api.list(claims):
             return "it holds volume claims"
         if spec.clinical_impact is ClinicalImpact.DIRECT_CARE and await self.api.list(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from phiwarden.api.workload import Enforcement, WorkloadSpec
 from phiwarden.boundary.model import AgreementState
+from phiwarden.storage.drivers import Encryption
 
 Object = Mapping[str, Any]
 
@@ -53,6 +54,7 @@ class Cluster:
         objects: what is in the namespaces of zones, by namespace; each with its kind.
         gaps: what could not be read.
         unknown: kinds that the cluster does not know, and so cannot hold.
+        storage: what StorageClasses prove, by name; None if they could not be read.
     """
 
     workloads: Mapping[str, Declared]
@@ -60,6 +62,7 @@ class Cluster:
     objects: Mapping[str, tuple[Object, ...]]
     gaps: tuple[Gap, ...] = ()
     unknown: tuple[str, ...] = ()
+    storage: Mapping[str, Encryption] | None = None
 
     def could_read(self, what: str, where: str = "") -> bool:
         """Return whether a kind was read, in a namespace if one is named."""

@@ -82,9 +82,11 @@ def _outlook(
     spec = declared.spec
     before = cluster.workloads.get(declared.name)
     hindered = obstacles(declared, to_be, cluster)
-    facts = Facts(today, unavailable=frozenset(hindered))
+    facts = Facts(today, storage=cluster.storage, unavailable=frozenset(hindered))
     facts_before = Facts(
-        today, unavailable=not_theirs(before, cluster) if before is not None else frozenset()
+        today,
+        storage=cluster.storage,
+        unavailable=not_theirs(before, cluster) if before is not None else frozenset(),
     )
     ways = network(before.spec if before is not None else None, spec, facts_before, facts)
     zones = [

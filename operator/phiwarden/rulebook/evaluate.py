@@ -179,6 +179,8 @@ def _variables(
         "regions": list(zone.regions),
         "destinations": list(zone.destinations),
         "clusterRoles": list(zone.cluster_roles),
+        "storageClasses": list(zone.storage_classes),
+        "withheldClaims": list(zone.withheld_claims),
         "trusted": trusted,
         "handmade": True,
         "putBack": False,

@@ -34,6 +34,8 @@ ZONE: Final = (
     "regions",
     "destinations",
     "clusterRoles",
+    "storageClasses",
+    "withheldClaims",
 )
 """Variables that every rule may use: `variables.data` and so on."""
 

@@ -22,7 +22,7 @@ from phiwarden.rulebook import vocabulary as words
 from phiwarden.rulebook.model import Reads, Rule, Severity
 from phiwarden.rulebook.policies import Manifest, binding, bindings, policy
 from phiwarden.rulebook.questions import clean, failures, questions
-from phiwarden.rulebook.shapes import NAMESPACE, OWNED, PODS, Kind
+from phiwarden.rulebook.shapes import NAMESPACE, NODE_PROXY, OWNED, PODS, Kind
 from phiwarden.rulebook.subjects import SESSIONS, SUBJECTS, Part
 from phiwarden.rulebook.verdicts import ANSWER, subject_policies, told
 
@@ -37,7 +37,8 @@ def _guard_policy(
     object_selector: Manifest,
     selector: str | None,
     operations: Sequence[str],
-    subresources: Sequence[str],
+    subresources: Sequence[str] = (),
+    exempt: bool = True,
 ) -> list[Manifest]:
     """Return a policy that phiwarden itself is exempt from.
 
@@ -51,8 +52,10 @@ def _guard_policy(
         selector: what tells the enforcement level; None denies at every level.
         operations: which requests.
         subresources: further resources that let labels or annotations be written.
+        exempt: whether phiwarden itself, and whom the chart exempts, may all the same.
     """
     asked = questions(rules, Part((reads,), ()), [Severity.DENY])
+    passes = f"variables.trusted || ({clean(asked)})" if exempt else clean(asked)
     made = policy(
         name,
         about=about,
@@ -62,8 +65,8 @@ def _guard_policy(
         object_selector=object_selector,
         variables=(
             words.TRUSTED,
-            words.Variable("clean", f"variables.trusted || ({clean(asked)})"),
-            words.Variable("failures", failures(asked, "")),
+            words.Variable("clean", passes),
+            words.Variable("failures", failures(asked, "request" if not exempt else "")),
             *told(question.rule for question in asked),
             words.Variable("text", ANSWER),
         ),
@@ -132,6 +135,17 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         selector=None,
         operations=["CREATE", "UPDATE"],
         subresources=_NAMESPACE_SUBRESOURCES,
+    )
+    manifests += _guard_policy(
+        rules,
+        Reads.NODE_SESSION,
+        name="phiwarden-nodes",
+        about="Keeps kubelets from being asked, through the API server, to run commands in pods.",
+        kinds=[NODE_PROXY],
+        object_selector={},
+        selector=None,
+        operations=["CONNECT"],
+        exempt=False,
     )
     return _labelled(manifests)
 

@@ -77,6 +77,8 @@ CONTAINER_LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
 
 SERVICE: Final = Kind("", "v1", "Service", "services")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
+CLAIM: Final = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+NODE_PROXY: Final = Kind("", "v1", "NodeProxyOptions", "nodes/proxy")
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 RESOURCE_QUOTA: Final = Kind("", "v1", "ResourceQuota", "resourcequotas")

@@ -185,6 +185,8 @@ VARIABLES: Final[Mapping[str, Value]] = {
             "apiAccess",
             "regions",
             "clusterRoles",
+            "storageClasses",
+            "withheldClaims",
         ),
         _FACTS,
     ),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from phiwarden.rulebook.model import Reads
 from phiwarden.rulebook.shapes import (
+    CLAIM,
     CRONJOBS,
     NETWORK_POLICY,
     PODS,
@@ -83,9 +84,11 @@ _SETTINGS: Final = Part(
     ("spec.replicas", "spec.revisionHistoryLimit", "spec.strategy", "spec.updateStrategy"),
 )
 
+_CLAIM_TEMPLATES: Final = Part((Reads.CLAIM_TEMPLATES,), ("spec.volumeClaimTemplates",))
+
 CARRIERS: Final = (
     _carrier(PODS),
-    _carrier(WORKLOADS, _SETTINGS, reads=(Reads.POD, Reads.ROLLOUT)),
+    _carrier(WORKLOADS, _SETTINGS, _CLAIM_TEMPLATES, reads=(Reads.POD, Reads.ROLLOUT)),
     _carrier(TEMPLATES),
     _carrier(CRONJOBS),
 )
@@ -101,6 +104,12 @@ OTHERS: Final = (
             Kind("apps", "v1", "Scale", "statefulsets/scale"),
         ),
         (Part((Reads.SCALE,), ("spec.replicas",)),),
+    ),
+    Subject(
+        "claims",
+        "Lets claims ask for storage that is declared and proven alone.",
+        (CLAIM,),
+        (Part((Reads.CLAIM,), ("spec.storageClassName", "spec.volumeName")),),
     ),
     Subject(
         "services",

@@ -53,6 +53,10 @@ def _listed(key: str) -> str:
     return f"{_NOTES}['{key}'].split(',').filter(entry, entry != '')"
 
 
+def _listed_if_there(key: str) -> str:
+    return f"'{key}' in {_NOTES} ? {_listed(key)} : []"
+
+
 def _quoted(values: object) -> str:
     return "[" + ", ".join(f"'{value}'" for value in values) + "]"  # type: ignore[attr-defined]
 
@@ -108,6 +112,8 @@ ZONE: Final = (
     Variable("regions", _listed(names.REGIONS)),
     Variable("destinations", _listed(names.DESTINATIONS)),
     Variable("clusterRoles", _listed(names.CLUSTER_ROLES)),
+    Variable("storageClasses", _listed_if_there(names.STORAGE_CLASSES)),
+    Variable("withheldClaims", _listed_if_there(names.WITHHELD_CLAIMS)),
 )
 """What the declaration says of the zone that a request is for."""
 

@@ -1,0 +1,104 @@
+"""The verdict on claims: on the volume that one has, or on that which its class will make."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from phiwarden.storage.drivers import Encryption
+from phiwarden.storage.verdict import (
+    Beside,
+    Finding,
+    Source,
+    StorageClass,
+    Volume,
+    of_class,
+    of_volume,
+)
+
+_DEEPEST: Final = 8
+"""Copies of copies that are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A PersistentVolumeClaim.
+
+    Attributes:
+        namespace: where it is.
+        name: its name.
+        uid: tells it from another of the same name.
+        created: when the API server stored it.
+        class_name: the StorageClass that it asks for; "" for none.
+        volume_name: its PersistentVolume; "" while it has none.
+        phase: Pending, Bound or Lost.
+        requested: storage asked for.
+        source_kind: of what it is a copy of; "" for none.
+        source_name: its name.
+        source_namespace: its namespace.
+        annotations: all of them; some drivers go by them.
+        leaving: whether it is being deleted.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    created: dt.datetime
+    class_name: str
+    volume_name: str = ""
+    phase: str = "Pending"
+    requested: str = "0"
+    source_kind: str = ""
+    source_name: str = ""
+    source_namespace: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What the cluster has of storage.
+
+    Attributes:
+        classes: by name.
+        volumes: by name.
+        claims: by namespace, then by name.
+    """
+
+    classes: Mapping[str, StorageClass]
+    volumes: Mapping[str, Volume]
+    claims: Mapping[str, Mapping[str, Claim]]
+
+
+def finding(claim: Claim, storage: Storage) -> Finding:
+    """Return the verdict on a claim; on one without a volume, on what its class would make."""
+    return _finding(claim, storage, _DEEPEST)
+
+
+def _finding(claim: Claim, storage: Storage, left: int) -> Finding:
+    beside = Beside(annotations=claim.annotations)
+    storage_class = storage.classes.get(claim.class_name)
+    if claim.volume_name:
+        volume = storage.volumes.get(claim.volume_name)
+        if volume is None:
+            gone = f"PersistentVolume {claim.volume_name} is not there"
+            return Finding(Encryption.UNKNOWN, gone)
+        return of_volume(volume, storage_class, beside, _source(claim, storage, left))
+    if not claim.class_name:
+        return Finding(Encryption.UNKNOWN, "the claim names no class, and has no volume yet")
+    if storage_class is None:
+        return Finding(Encryption.UNKNOWN, f"there is no StorageClass {claim.class_name}")
+    found = of_class(storage_class, beside)
+    return replace(found, evidence=f"no volume yet; {found.evidence}")
+
+
+def _source(claim: Claim, storage: Storage, left: int) -> Source | None:
+    if not claim.source_name:
+        return None
+    found = None
+    if claim.source_kind == "PersistentVolumeClaim" and left:
+        original = storage.claims.get(claim.source_namespace, {}).get(claim.source_name)
+        found = _finding(original, storage, left - 1) if original is not None else None
+    return Source(claim.source_kind, claim.source_name, found)

@@ -1,0 +1,116 @@
+"""Storage objects of the Kubernetes API as values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final
+
+from phiwarden.storage.claims import Claim
+from phiwarden.storage.verdict import StorageClass, Volume
+
+PROVISIONED_BY: Final = "pv.kubernetes.io/provisioned-by"
+"""Annotation of a PersistentVolume that a driver made; it names the driver."""
+
+_IN_TREE: Final = {
+    "awsElasticBlockStore": "kubernetes.io/aws-ebs",
+    "azureDisk": "kubernetes.io/azure-disk",
+    "azureFile": "kubernetes.io/azure-file",
+    "cinder": "kubernetes.io/cinder",
+    "gcePersistentDisk": "kubernetes.io/gce-pd",
+    "hostPath": "kubernetes.io/host-path",
+    "local": "kubernetes.io/local-volume",
+    "nfs": "kubernetes.io/nfs",
+    "portworxVolume": "kubernetes.io/portworx-volume",
+    "vsphereVolume": "kubernetes.io/vsphere-volume",
+}
+"""Drivers by the field of a PersistentVolume's spec that stands for each."""
+
+_SECRETS: Final = {
+    "nodeStageSecretRef": "node-stage",
+    "nodePublishSecretRef": "node-publish",
+    "nodeExpandSecretRef": "node-expand",
+    "controllerPublishSecretRef": "controller-publish",
+    "controllerExpandSecretRef": "controller-expand",
+}
+"""Secrets that a volume names, and what classes call them."""
+
+_DEFAULT: Final = "volume.beta.kubernetes.io/storage-class"
+"""Annotation that named the class of a claim before there was a field for it; it still counts."""
+
+
+def class_of(body: Mapping[str, Any]) -> StorageClass:
+    """Return a StorageClass."""
+    metadata = body["metadata"]
+    return StorageClass(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created=_time(metadata["creationTimestamp"]),
+        provisioner=body["provisioner"],
+        parameters=body.get("parameters") or {},
+    )
+
+
+def volume_of(body: Mapping[str, Any], pinned: str = "") -> Volume:
+    """Return a PersistentVolume.
+
+    Args:
+        body: the object.
+        pinned: uid of its class when it was first seen.
+    """
+    metadata, spec = body["metadata"], body["spec"]
+    driver, attributes = _driver(spec)
+    return Volume(
+        name=metadata["name"],
+        created=_time(metadata["creationTimestamp"]),
+        driver=driver,
+        class_name=spec.get("storageClassName") or "",
+        provisioned=PROVISIONED_BY in (metadata.get("annotations") or {}),
+        attributes=attributes,
+        pinned=pinned,
+    )
+
+
+def _driver(spec: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    csi = spec.get("csi")
+    if csi is not None:
+        named = {
+            f"csi.storage.k8s.io/{name}-secret-name": csi[field]["name"]
+            for field, name in _SECRETS.items()
+            if (csi.get(field) or {}).get("name")
+        }
+        return csi["driver"], {**(csi.get("volumeAttributes") or {}), **named}
+    for field, driver in _IN_TREE.items():
+        if field in spec:
+            return driver, {}
+    kinds = sorted(k for k, value in spec.items() if isinstance(value, Mapping) and k not in _OTHER)
+    return f"kubernetes.io/{kinds[0]}" if kinds else "none", {}
+
+
+_OTHER: Final = ("capacity", "claimRef", "nodeAffinity")
+
+
+def claim_of(body: Mapping[str, Any]) -> Claim:
+    """Return a PersistentVolumeClaim."""
+    metadata, spec = body["metadata"], body["spec"]
+    annotations = metadata.get("annotations") or {}
+    source = spec.get("dataSourceRef") or spec.get("dataSource") or {}
+    return Claim(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created=_time(metadata["creationTimestamp"]),
+        class_name=annotations.get(_DEFAULT) or spec.get("storageClassName") or "",
+        volume_name=spec.get("volumeName") or "",
+        phase=(body.get("status") or {}).get("phase", "Pending"),
+        requested=str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0")),
+        source_kind=source.get("kind", ""),
+        source_name=source.get("name", ""),
+        source_namespace=source.get("namespace") or metadata["namespace"],
+        annotations=annotations,
+        leaving="deletionTimestamp" in metadata,
+    )
+
+
+def _time(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)

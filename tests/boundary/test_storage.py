@@ -1,0 +1,87 @@
+"""Which claims a declaration lets a zone have, by what its classes prove."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from phiwarden.api.workload import WorkloadSpec
+from phiwarden.boundary.compile import compile_boundary
+from phiwarden.boundary.labels import ZoneBoundary, decode
+from phiwarden.boundary.model import Facts
+from phiwarden.storage.drivers import Encryption
+from tests.boundary.declarations import CLINIC, TODAY
+
+CUSTOMER, PLATFORM = Encryption.CUSTOMER_KEY, Encryption.PLATFORM_KEY
+UNENCRYPTED, UNKNOWN = Encryption.UNENCRYPTED, Encryption.UNKNOWN
+VOLUME = {
+    "name": "charts",
+    "zone": "clinical",
+    "size": "10Gi",
+    "accessModes": ["ReadWriteOnce"],
+    "storageClassName": "fast",
+}
+WORD = {
+    "storageClassName": "fast",
+    "attestedBy": "storage-team@hospital.example",
+    "attestedOn": f"{TODAY}",
+    "expires": f"{TODAY}",
+    "reason": "looked",
+}
+
+
+def compiled(
+    storage: dict[str, Encryption] | None, today: dt.date = TODAY, **spec: Any
+) -> tuple[ZoneBoundary, list[str]]:
+    declared = WorkloadSpec.model_validate({**CLINIC, "volumes": [VOLUME], **spec})
+    plan = compile_boundary("portal", declared, Facts(today, storage=storage))
+    (zone,) = (zone for zone in plan.zones if zone.zone == "clinical")
+    metadata = zone.namespace.body["metadata"]
+    boundary = decode(metadata["labels"], metadata["annotations"])
+    return boundary, [claim.name for claim in zone.claims]
+
+
+@pytest.mark.parametrize(
+    ("storage", "volume", "attested", "made"),
+    [
+        ({"fast": PLATFORM}, {}, False, True),
+        ({"fast": CUSTOMER}, {"customerManagedKey": True}, False, True),
+        ({"fast": PLATFORM}, {"customerManagedKey": True}, False, False),
+        ({"fast": UNENCRYPTED}, {}, False, False),
+        ({"fast": UNENCRYPTED}, {}, True, False),
+        ({"fast": UNKNOWN}, {}, False, False),
+        ({"fast": UNKNOWN}, {}, True, True),
+        ({"fast": UNKNOWN}, {"customerManagedKey": True}, True, False),
+        ({}, {}, True, False),
+        (None, {}, False, True),
+        ({"fast": UNENCRYPTED}, {"zone": "edge"}, False, None),
+    ],
+)
+def test_a_declared_volume_is_made_where_its_class_proves_enough(
+    storage: dict[str, Encryption] | None, volume: dict[str, Any], attested: bool, made: bool | None
+) -> None:
+    words = [WORD] if attested else []
+    boundary, claims = compiled(storage, volumes=[{**VOLUME, **volume}], storageAttestations=words)
+    if made is None:  # of another zone, which holds no patient data
+        assert (boundary.withheld_claims, claims) == ((), [])
+        return
+    assert (claims == ["charts"]) is made
+    assert (boundary.withheld_claims == ("charts",)) is not made
+    proven = storage is None or storage.get("fast") in (CUSTOMER, PLATFORM)
+    attested_unknown = attested and storage == {"fast": UNKNOWN}
+    assert (boundary.storage_classes == ("fast",)) is (proven or attested_unknown)
+
+
+def test_an_attestation_counts_on_its_days_and_no_other() -> None:
+    day = dt.timedelta(days=1)
+    for today, counts in ((TODAY - day, False), (TODAY, True), (TODAY + day, False)):
+        boundary, claims = compiled({"fast": UNKNOWN}, today, storageAttestations=[WORD])
+        assert (claims == ["charts"]) is counts
+        assert (boundary.storage_classes == ("fast",)) is counts
+
+
+def test_a_zone_below_enforce_has_its_claims_too() -> None:
+    _, claims = compiled({"fast": PLATFORM}, enforcement="observe")
+    assert claims == ["charts"]

@@ -1,0 +1,83 @@
+"""Verdicts on claims, and on copies of copies."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from phiwarden.storage.claims import Claim, Storage, finding
+from phiwarden.storage.drivers import Encryption
+from phiwarden.storage.verdict import StorageClass, Volume
+
+NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+EBS = "ebs.csi.aws.com"
+FAST = StorageClass("fast", "u", NOW, EBS, {"encrypted": "true"})
+PLAIN = StorageClass("plain", "u", NOW, EBS, {})
+PV = Volume("pv", NOW, EBS, "fast")
+CLAIM = Claim("n", "charts", "c", NOW, "fast")
+
+
+def storage(*claims: Claim, volumes: tuple[Volume, ...] = (PV,)) -> Storage:
+    by_name: dict[str, dict[str, Claim]] = {}
+    for claim in claims:
+        by_name.setdefault(claim.namespace, {})[claim.name] = claim
+    return Storage(
+        {each.name: each for each in (FAST, PLAIN)}, {each.name: each for each in volumes}, by_name
+    )
+
+
+def test_a_claim_without_a_volume_is_what_its_class_would_make() -> None:
+    found = finding(CLAIM, storage())
+    assert found.encryption is Encryption.PLATFORM_KEY
+    assert found.evidence.startswith("no volume yet; StorageClass fast")
+    assert finding(replace(CLAIM, class_name="plain"), storage()).encryption is (
+        Encryption.UNENCRYPTED
+    )
+
+
+def test_a_claim_that_leads_nowhere_is_not_known() -> None:
+    for claim in (
+        replace(CLAIM, class_name=""),
+        replace(CLAIM, class_name="gone"),
+        replace(CLAIM, volume_name="gone"),
+    ):
+        assert finding(claim, storage()).encryption is Encryption.UNKNOWN
+
+
+def test_a_bound_claim_is_what_its_volume_is_whatever_its_class_says() -> None:
+    bound = replace(CLAIM, class_name="plain", volume_name="pv")
+    static = replace(PV, class_name="plain", provisioned=False)
+    assert finding(bound, storage(volumes=(static,))).encryption is Encryption.UNKNOWN
+
+
+def test_a_copy_of_a_copy_is_what_the_first_was() -> None:
+    first = replace(CLAIM, name="first", class_name="plain", volume_name="one")
+    second = replace(
+        CLAIM,
+        name="second",
+        volume_name="two",
+        source_kind="PersistentVolumeClaim",
+        source_name="first",
+        source_namespace="n",
+    )
+    third = replace(second, name="third", volume_name="three", source_name="second")
+    volumes = (
+        replace(PV, name="one", class_name="plain"),
+        replace(PV, name="two"),
+        replace(PV, name="three"),
+    )
+    found = finding(third, storage(first, second, third, volumes=volumes))
+    assert found.encryption is Encryption.UNENCRYPTED
+    assert found.evidence.startswith("made from PersistentVolumeClaim second: made from")
+
+
+def test_copies_of_each_other_end() -> None:
+    one = replace(
+        CLAIM,
+        name="one",
+        volume_name="pv",
+        source_kind="PersistentVolumeClaim",
+        source_name="one",
+        source_namespace="n",
+    )
+    assert finding(one, storage(one)).encryption is Encryption.UNKNOWN

@@ -1,0 +1,87 @@
+"""Storage objects as the API server tells them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from phiwarden.storage.read import claim_of, class_of, volume_of
+
+MADE = "2026-11-21T10:00:00Z"
+AT = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
+HEAD = {"name": "x", "uid": "u", "creationTimestamp": MADE, "namespace": "n"}
+
+
+def test_a_class_without_parameters() -> None:
+    found = class_of({"metadata": HEAD, "provisioner": "ebs.csi.aws.com", "parameters": None})
+    assert (found.name, found.uid, found.created, found.parameters) == ("x", "u", AT, {})
+
+
+@pytest.mark.parametrize(
+    ("spec", "driver"),
+    [
+        ({"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "v"}}, "ebs.csi.aws.com"),
+        ({"awsElasticBlockStore": {"volumeID": "v"}}, "kubernetes.io/aws-ebs"),
+        ({"nfs": {"server": "s", "path": "/"}}, "kubernetes.io/nfs"),
+        ({"hostPath": {"path": "/"}, "nodeAffinity": {}}, "kubernetes.io/host-path"),
+        ({"local": {"path": "/"}, "nodeAffinity": {"required": {}}}, "kubernetes.io/local-volume"),
+        ({"iscsi": {"lun": 0}, "capacity": {}, "claimRef": {}}, "kubernetes.io/iscsi"),
+        ({}, "none"),
+    ],
+)
+def test_the_driver_of_a_volume(spec: dict[str, Any], driver: str) -> None:
+    found = volume_of({"metadata": HEAD, "spec": spec})
+    assert found.driver == driver
+    assert not found.provisioned
+    assert found.class_name == ""
+
+
+def test_what_a_volume_tells_itself() -> None:
+    body = {
+        "metadata": {**HEAD, "annotations": {"pv.kubernetes.io/provisioned-by": "d"}},
+        "spec": {
+            "storageClassName": "fast",
+            "csi": {
+                "driver": "csi.hetzner.cloud",
+                "volumeAttributes": {"encrypted": "true"},
+                "nodePublishSecretRef": {"name": "passphrase", "namespace": "n"},
+                "nodeStageSecretRef": None,
+            },
+        },
+    }
+    found = volume_of(body, "uid-1")
+    assert found.provisioned
+    assert found.pinned == "uid-1"
+    assert found.attributes == {
+        "encrypted": "true",
+        "csi.storage.k8s.io/node-publish-secret-name": "passphrase",
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "spec", "expected"),
+    [
+        ({}, {"storageClassName": "fast"}, "fast"),
+        ({}, {}, ""),
+        ({}, {"storageClassName": None}, ""),
+        ({"volume.beta.kubernetes.io/storage-class": "old"}, {"storageClassName": "fast"}, "old"),
+    ],
+)
+def test_the_class_of_a_claim(more: dict[str, str], spec: dict[str, Any], expected: str) -> None:
+    found = claim_of({"metadata": {**HEAD, "annotations": more}, "spec": spec})
+    assert found.class_name == expected
+    assert (found.phase, found.requested, found.source_name) == ("Pending", "0", "")
+
+
+def test_where_a_claim_comes_from() -> None:
+    source = {"kind": "PersistentVolumeClaim", "name": "old"}
+    spec = {"volumeName": "pv", "dataSource": source, "dataSourceRef": {**source, "namespace": "m"}}
+    found = claim_of({"metadata": HEAD, "spec": spec, "status": {"phase": "Bound"}})
+    assert (found.source_kind, found.source_name, found.source_namespace) == (
+        "PersistentVolumeClaim",
+        "old",
+        "m",
+    )
+    assert (found.volume_name, found.phase) == ("pv", "Bound")
