@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -19,7 +20,7 @@ from phiwarden.cli.formats.reach_layout import (
     lay_out,
 )
 from phiwarden.cli.formats.reach_words import few, who, why
-from phiwarden.reach.report import Report, Verdict
+from phiwarden.reach.report import End, Report, Verdict
 
 _INK, _MUTED, _RED, _AMBER, _GREEN = "#1e293b", "#64748b", "#dc2626", "#b45309", "#15803d"
 _COLORS: Final = {
@@ -109,13 +110,23 @@ def _box(root: ET.Element, box: Box) -> None:
     sizes = {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "rx": 8}
     ET.SubElement(group, "rect", {name: str(size) for name, size in sizes.items()} | frame)
     if place is None:
-        for number, line in enumerate(textwrap.wrap(who(box.ends), 24)[:2]):
+        for number, line in enumerate(textwrap.wrap(who(_apart(box.ends)), 24)[:2]):
             _text(group, box.x + 12, box.y + 20 + LINE * number, line, "")
         return
     _text(group, box.x + 14, box.y + 25, printable(place.end.name, 24), "name")
     data = f"data: {place.data}, " if place.data else ""
     _text(group, box.x + 14, box.y + 43, f"{data}{_counted(place.pods)}", "small")
     _text(group, box.x + 14, box.y + 59, printable(place.end.namespace, 34), "small")
+
+
+def _apart(ends: Sequence[End]) -> list[End]:
+    """Return the ends without those whose name only goes on where another's ends: one DNS of many."""
+    names = [str(end) for end in ends]
+    return [
+        end
+        for end, name in zip(ends, names, strict=True)
+        if not any(name.startswith(f"{other} ") for other in names)
+    ]
 
 
 def _counted(pods: int) -> str:
