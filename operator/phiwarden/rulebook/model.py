@@ -47,6 +47,8 @@ class Reads(StrEnum):
     """The claims that a StatefulSet makes for its pods."""
     CLAIM = "claim"
     """PersistentVolumeClaim."""
+    CLAIM_DELETION = "claim-deletion"
+    """Requests to delete a PersistentVolumeClaim."""
     SERVICE = "service"
     NETWORK_POLICY = "networkpolicy"
     ROUTE = "route"

@@ -33,6 +33,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.SCALE: "their scale",
     Reads.CLAIM_TEMPLATES: "volumeClaimTemplates of a StatefulSet",
     Reads.CLAIM: "PersistentVolumeClaim",
+    Reads.CLAIM_DELETION: "the deletion of a PersistentVolumeClaim",
     Reads.SERVICE: "Service",
     Reads.NETWORK_POLICY: "NetworkPolicy",
     Reads.ROUTE: "Ingress, Gateway, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute",

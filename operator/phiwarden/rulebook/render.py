@@ -23,7 +23,7 @@ from phiwarden.rulebook.model import Reads, Rule, Severity
 from phiwarden.rulebook.policies import Manifest, binding, bindings, policy
 from phiwarden.rulebook.questions import clean, failures, questions
 from phiwarden.rulebook.shapes import NAMESPACE, NODE_PROXY, OWNED, PODS, Kind
-from phiwarden.rulebook.subjects import SESSIONS, SUBJECTS, Part
+from phiwarden.rulebook.subjects import REQUESTS, SUBJECTS, Part
 from phiwarden.rulebook.verdicts import ANSWER, subject_policies, told
 
 
@@ -87,7 +87,7 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
     values that the chart knows.
     """
     manifests: list[Manifest] = []
-    for subject in (*SUBJECTS, SESSIONS):
+    for subject in (*SUBJECTS, *REQUESTS):
         manifests += subject_policies(rules, subject, f"phiwarden-{subject.name}")
     manifests += _guard_policy(
         rules,

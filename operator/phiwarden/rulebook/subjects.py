@@ -206,6 +206,17 @@ SESSIONS: Final = Subject(
 )
 """What people do to pods that run. These are requests and no objects: nothing of them is stored."""
 
+CLAIM_DELETIONS: Final = Subject(
+    "claim-deletions",
+    "Keeps claims, and the data on their volumes, from being deleted.",
+    (CLAIM,),
+    (Part((Reads.CLAIM_DELETION,), ("spec",)),),
+    operations=("DELETE",),
+)
+
+REQUESTS: Final = (SESSIONS, CLAIM_DELETIONS)
+"""What is judged by what is asked for, and by no object that is to be stored."""
+
 _BY_KIND: Final = {kind.kind: subject for subject in SUBJECTS for kind in subject.kinds}
 _GROUPS: Final = {kind.kind: kind.group for subject in SUBJECTS for kind in subject.kinds} | {
     "Scale": "autoscaling"

@@ -227,6 +227,7 @@ def _handmade(makers: tuple[str, ...]) -> Variable:
 
 _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
+    Reads.CLAIM_DELETION: (TRUSTED,),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (

@@ -1,0 +1,88 @@
+"""Whoever would delete what patient data lies on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from e2e import zones
+from e2e.guard.boundary import Zone, refused
+from e2e.rest import Answer, Rest
+from e2e.waiting import until
+from phiwarden.cluster.resources import collection, item
+from phiwarden.rulebook import examples
+from phiwarden.rulebook.model import Example
+from phiwarden.rulebook.shapes import CLAIM, PODS
+
+RULE = "PHI-VOL-004"
+CLASS = "fast-encrypted"
+(POD,) = PODS.kinds
+
+
+def claim(name: str = "records") -> dict[str, object]:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    return {"metadata": {"name": name}, "spec": {**spec, "storageClassName": CLASS}}
+
+
+def delete(who: Rest, namespace: str, name: str = "records") -> Answer:
+    return who.delete(item(CLAIM, namespace, name))
+
+
+@pytest.fixture
+def stored(root: Rest, engineer: Rest) -> Iterator[str]:
+    """A zone with patient data, and a claim in it."""
+    boundary = replace(zones.unique(examples.ZONE), storage_classes=(CLASS,))
+    with zones.zone(root, boundary) as namespace:
+        assert engineer.create(collection(CLAIM, namespace), claim()).ok
+        yield namespace
+
+
+def test_nobody_deletes_a_claim(stored: str, engineer: Rest, zone: Zone, root: Rest) -> None:
+    refused(delete(engineer, stored), RULE)
+    everything = engineer.request("DELETE", collection(CLAIM, stored))
+    refused(everything, RULE)
+    # May make claims, and never delete one.
+    refused(delete(zone.operator, stored), "cannot delete resource")
+    assert engineer.get(item(CLAIM, stored, "records")).ok
+    # Whom the chart exempts.
+    assert delete(root, stored).ok
+
+
+def test_a_claim_is_changed_and_used_all_the_same(stored: str, engineer: Rest) -> None:
+    note = {"metadata": {"annotations": {"example.com/note": "x"}}}
+    path = item(CLAIM, stored, "records")
+    assert engineer.request("PATCH", path, note, content="application/merge-patch+json").ok
+
+
+def test_what_a_pod_had_for_itself_goes_with_the_pod(stored: str, engineer: Rest) -> None:
+    template = examples.pod_template(Example())
+    own = {"volumeClaimTemplate": {"spec": claim()["spec"]}}
+    template["spec"]["volumes"] = [{"name": "scratch", "ephemeral": own}]
+    pod = examples.manifest(POD, template, name="worker")
+    assert engineer.create(collection(POD, stored), pod).ok
+    path = item(CLAIM, stored, "worker-scratch")
+    until(lambda: engineer.get(path).ok, "the claim of the pod is made")
+    assert engineer.request("DELETE", item(POD, stored, "worker"), {"gracePeriodSeconds": 0}).ok
+    until(lambda: engineer.get(path).code == 404, "it is collected with the pod", within=60)
+
+
+@pytest.mark.parametrize(
+    ("impact", "data", "kept"),
+    [
+        ("direct-care", "phi", True),
+        ("care-support", "deidentified", True),
+        ("administrative", "phi", False),
+        ("direct-care", "none", False),
+    ],
+)
+def test_where_a_claim_is_kept(
+    root: Rest, engineer: Rest, impact: str, data: str, kept: bool
+) -> None:
+    boundary = replace(
+        zones.unique(examples.ZONE), impact=impact, data=data, storage_classes=(CLASS,)
+    )
+    with zones.zone(root, boundary) as namespace:
+        assert engineer.create(collection(CLAIM, namespace), claim()).ok
+        assert delete(engineer, namespace).ok is not kept
