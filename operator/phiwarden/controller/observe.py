@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,7 +17,6 @@ from phiwarden.boundary.labels import BoundaryUnreadable, ZoneBoundary, decode
 from phiwarden.boundary.manifest import is_ours
 from phiwarden.boundary.model import Quarantine
 from phiwarden.boundary.project import digest
-from phiwarden.boundary.storage import declared_classes
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.reflector import Key, Reflector
@@ -25,11 +24,9 @@ from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
+from phiwarden.controller.stores import StorageObserver
 from phiwarden.probe.proof import proof_of
 from phiwarden.rulebook import shapes
-from phiwarden.storage.read import claim_of, class_of, volume_of
-
-T = TypeVar("T")
 
 AUDITED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
 """Kinds that are judged while they run. ReplicaSets and Pods follow from them."""
@@ -78,6 +75,7 @@ class Observer:
     queues: Queues
     enforcement: Enforcement
     clock: Clock
+    stores: StorageObserver
     _settling: asyncio.TimerHandle | None = None
 
     def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
@@ -96,9 +94,9 @@ class Observer:
             ),
         ]
         first += [
-            _follow(api, resources.STORAGE_CLASS, self.storage_class),
-            _follow(api, resources.PERSISTENT_VOLUME, self.volume),
-            _follow(api, shapes.CLAIM, self.claim),
+            _follow(api, resources.STORAGE_CLASS, self.stores.storage_class),
+            _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
+            _follow(api, shapes.CLAIM, self.stores.claim),
         ]
         policies = {"labelSelector": f"{names.PART_OF}={names.FIELD_MANAGER}"}
         first += [
@@ -209,47 +207,6 @@ class Observer:
             self._touch(namespace)
         self._take_owned(namespace, ("NetworkPolicy", name), body if ours else None)
 
-    def storage_class(self, key: Key, body: Mapping[str, Any] | None) -> None:
-        """Take in a StorageClass."""
-        _, name = key
-        after = class_of(body) if body is not None else None
-        if _noted(self.state.storage_classes, name, after):
-            for declared in self.state.workloads.values():
-                if self._relies_on(declared, name):
-                    self.queues.workloads.add(declared.name)
-
-    def _relies_on(self, declared: Declared, storage_class: str) -> bool:
-        if declared.spec is None:
-            return False
-        return any(
-            storage_class in declared_classes(zone, declared.spec)
-            or any(
-                claim.class_name == storage_class
-                for claim in self.state.claims.get(zone.namespace_in(declared.name), {}).values()
-            )
-            for zone in declared.spec.zones
-        )
-
-    def volume(self, key: Key, body: Mapping[str, Any] | None) -> None:
-        """Take in a PersistentVolume."""
-        _, name = key
-        after = None
-        if body is not None:
-            known = self.state.volumes.get(name)
-            made_by = self.state.storage_classes.get(body["spec"].get("storageClassName") or "")
-            pinned = known.pinned if known is not None else made_by.uid if made_by else ""
-            after = volume_of(body, pinned)
-        if _noted(self.state.volumes, name, after):
-            bound = (body or {}).get("spec", {}).get("claimRef") or {}
-            self._touch(bound.get("namespace", ""))
-
-    def claim(self, key: Key, body: Mapping[str, Any] | None) -> None:
-        """Take in a PersistentVolumeClaim."""
-        namespace, name = key
-        known = self.state.claims.setdefault(namespace, {})
-        if _noted(known, name, claim_of(body) if body is not None else None):
-            self._touch(namespace)
-
     def endpoints(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in where the API server is."""
         if key != SLICE:
@@ -348,16 +305,6 @@ def verdicts_changed(state: State, key: AuditKey, verdict: Verdict) -> bool:
     before = known.get((key.kind, key.name))
     known[key.kind, key.name] = verdict
     return before != verdict
-
-
-def _noted(known: dict[str, T], name: str, after: T | None) -> bool:
-    """Note what an object is now; return whether that is news."""
-    before = known.get(name)
-    if after is None:
-        known.pop(name, None)
-    else:
-        known[name] = after
-    return before != after
 
 
 def _follow(api: Api, kind: shapes.Kind, seen: Any) -> Reflector:

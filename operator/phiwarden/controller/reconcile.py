@@ -20,6 +20,7 @@ from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.controller import report
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
+from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
@@ -166,7 +167,7 @@ class Reconciler:
         """Tell of an agreement that ends soon or has ended, once for each step."""
         known = report.find(before, ConditionType.AGREEMENTS_IN_FORCE)
         now = report.find(after, ConditionType.AGREEMENTS_IN_FORCE)
-        if now.get("reason") in report.AGREEMENT_WARNINGS and (
+        if now.get("reason") in AGREEMENT_WARNINGS and (
             (known.get("reason"), known.get("message")) != (now["reason"], now["message"])
         ):
             about = {"metadata": {"name": declared.name, "uid": declared.uid}}

@@ -28,6 +28,7 @@ from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import State
+from phiwarden.controller.stores import StorageObserver
 from phiwarden.controller.teardown import Teardown
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.chart import installed
@@ -89,7 +90,8 @@ class Controller:
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
         )
         self._look_again = queues.workloads.add
-        observer = Observer(self.state, queues, enforcement, self.clock)
+        stores = StorageObserver(self.state, queues)
+        observer = Observer(self.state, queues, enforcement, self.clock, stores)
         boundary, running = observer.reflectors(api)
         await self._follow(boundary)
         observer.check_enforcement()

@@ -1,0 +1,78 @@
+"""From watched storage objects to what is known, and to the declarations that rest on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from phiwarden.boundary.storage import declared_classes
+from phiwarden.cluster.reflector import Key
+from phiwarden.controller.queues import Queues
+from phiwarden.controller.state import Declared, State
+from phiwarden.storage.read import claim_of, class_of, volume_of
+
+T = TypeVar("T")
+
+
+@dataclass
+class StorageObserver:
+    """Keeps what is known of storage in step with the cluster."""
+
+    state: State
+    queues: Queues
+
+    def storage_class(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take in a StorageClass."""
+        _, name = key
+        after = class_of(body) if body is not None else None
+        if _noted(self.state.storage_classes, name, after):
+            for declared in self.state.workloads.values():
+                if self._relies_on(declared, name):
+                    self.queues.workloads.add(declared.name)
+
+    def _relies_on(self, declared: Declared, storage_class: str) -> bool:
+        if declared.spec is None:
+            return False
+        return any(
+            storage_class in declared_classes(zone, declared.spec)
+            or any(
+                claim.class_name == storage_class
+                for claim in self.state.claims.get(zone.namespace_in(declared.name), {}).values()
+            )
+            for zone in declared.spec.zones
+        )
+
+    def volume(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take in a PersistentVolume."""
+        _, name = key
+        after = None
+        if body is not None:
+            known = self.state.volumes.get(name)
+            made_by = self.state.storage_classes.get(body["spec"].get("storageClassName") or "")
+            pinned = known.pinned if known is not None else made_by.uid if made_by else ""
+            after = volume_of(body, pinned)
+        if _noted(self.state.volumes, name, after):
+            bound = (body or {}).get("spec", {}).get("claimRef") or {}
+            self._touch(bound.get("namespace", ""))
+
+    def claim(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take in a PersistentVolumeClaim."""
+        namespace, name = key
+        known = self.state.claims.setdefault(namespace, {})
+        if _noted(known, name, claim_of(body) if body is not None else None):
+            self._touch(namespace)
+
+    def _touch(self, namespace: str) -> None:
+        for workload in self.state.claiming(namespace):
+            self.queues.workloads.add(workload)
+
+
+def _noted(known: dict[str, T], name: str, after: T | None) -> bool:
+    """Note what an object is now; return whether that is news."""
+    before = known.get(name)
+    if after is None:
+        known.pop(name, None)
+    else:
+        known[name] = after
+    return before != after
