@@ -270,18 +270,18 @@ def test_deleting_a_declaration_leaves_its_boundary_standing(admin: Rest, name: 
 
 
 def test_deletion_policy_delete_removes_zones_but_never_a_volume(admin: Rest, name: str) -> None:
-    workload = clinic(name, deletionPolicy="Delete")
-    declare(admin, workload)
-    wait(admin, name)
-    claim = {
-        "metadata": {"name": "records"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": "1Gi"}},
-            "storageClassName": "none",
-        },
+    classes = "/apis/storage.k8s.io/v1/storageclasses"
+    driver = {"provisioner": "dobs.csi.digitalocean.com"}
+    assert admin.create(classes, {"metadata": {"name": name}, **driver}).ok
+    volume = {
+        "name": "records",
+        "zone": "clinical",
+        "size": "1Gi",
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": name,
     }
-    assert admin.create(f"{NAMESPACES}/{name}-clinical/persistentvolumeclaims", claim).ok
+    declare(admin, clinic(name, deletionPolicy="Delete", volumes=[volume]))
+    wait(admin, name, "VolumesEncrypted", "True", "Proven")
     until(
         lambda: (
             "phiwarden.dev/boundary"
@@ -298,6 +298,7 @@ def test_deletion_policy_delete_removes_zones_but_never_a_volume(admin: Rest, na
     assert "phiwarden-default-deny" in policies(admin, f"{name}-clinical")
     claims = f"{NAMESPACES}/{name}-clinical/persistentvolumeclaims/records"
     assert "deletionTimestamp" not in admin.get(claims).body["metadata"]
+    assert admin.delete(f"{classes}/{name}").ok
     events = admin.get(f"{NAMESPACES}/default/events").body["items"]
     told = [e for e in events if e["involvedObject"]["name"] == f"{name}-clinical"]
     assert [e["reason"] for e in told] == ["BoundaryKept"]
