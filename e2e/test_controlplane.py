@@ -20,6 +20,7 @@ from e2e.controlplane import (
     wait_until,
 )
 from e2e.controlplane.components import SIMULATED
+from e2e.waiting import until
 
 pytestmark = pytest.mark.usefixtures("binaries")
 
@@ -239,7 +240,9 @@ def test_a_restart_of_the_api_server_keeps_the_data(cluster: ControlPlane, names
     kept = cluster.kubectl("get", "configmap", "kept", f"-n={namespace}", "-o=jsonpath={.data.a}")
     assert kept.stdout == "1"
     # Controllers and nodes have found their way back too.
-    cluster.kubectl("create", "deployment", "after", f"-n={namespace}", "--image=e2e.test/a:1")
+    create = ("create", "deployment", "after", f"-n={namespace}", "--image=e2e.test/a:1")
+    # Where admission policies stand, the API server admits nothing until it has compiled them.
+    until(lambda: cluster.kubectl(*create, check=False).returncode == 0, "admission is ready")
     cluster.kubectl("rollout", "status", "deployment/after", f"-n={namespace}", "--timeout=60s")
 
 

@@ -68,6 +68,22 @@ def test_what_a_pod_had_for_itself_goes_with_the_pod(stored: str, engineer: Rest
     until(lambda: engineer.get(path).code == 404, "it is collected with the pod", within=60)
 
 
+def test_a_pod_that_was_let_in_gets_the_volume_that_it_came_with(
+    root: Rest, engineer: Rest
+) -> None:
+    """Only Kubernetes' own controller makes it, for a pod; nobody else by looking like it."""
+    maker = "system:serviceaccount:kube-system:ephemeral-volume-controller"
+    controller = Rest(root.host, root.context, {**root.headers, "Impersonate-User": maker})
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "worker", "uid": "u", "controller": True}
+    with zones.zone(root, zones.unique(examples.ZONE)) as namespace:
+        path = collection(CLAIM, namespace)
+        owned = claim()
+        owned["metadata"] = {"name": "worker-scratch", "ownerReferences": [owner]}
+        assert controller.create(path, owned, dry_run=True).ok
+        refused(controller.create(path, claim(), dry_run=True), "PHI-VOL-001")
+        refused(engineer.create(path, owned, dry_run=True), "PHI-VOL-001")
+
+
 @pytest.mark.parametrize(
     ("impact", "data", "kept"),
     [

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from phiwarden.api.workload import WorkloadSpec
+from phiwarden.boundary.storage import declared_classes
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.preview.model import Cluster, Declared, Gap, Object
@@ -54,7 +55,8 @@ async def survey(api: Api, declared: Sequence[Declared]) -> Cluster:
     """
     reader = _Reader(api, asyncio.Semaphore(_AT_ONCE))
     cluster = await reader.workloads()
-    cluster = await reader.with_storage(cluster)
+    if any(declared_classes(zone, each.spec) for each in declared for zone in each.spec.zones):
+        cluster = await reader.with_storage(cluster)
     cluster = await reader.with_namespaces(cluster, sorted(claimed(declared, cluster)))
     return await reader.with_objects(cluster, namespaces_to_read(declared, cluster))
 

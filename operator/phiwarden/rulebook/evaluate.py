@@ -183,6 +183,7 @@ def _variables(
         "withheldClaims": list(zone.withheld_claims),
         "trusted": trusted,
         "handmade": True,
+        "ofPod": False,
         "putBack": False,
     }
     if subject.shape is not None:

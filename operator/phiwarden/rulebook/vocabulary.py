@@ -221,12 +221,25 @@ _REVISION_MAKERS: Final = (
 )
 
 
+# Their pod was judged, ephemeral volumes and all; and one of direct care that is replaced must
+# have its volume, though nothing of its kind would be admitted today.
+_OF_POD: Final = Variable(
+    "ofPod",
+    "request.userInfo.username in "
+    f"{_quoted((_POD_MAKERS[0], 'system:serviceaccount:kube-system:ephemeral-volume-controller'))}"
+    " && has(object.metadata.ownerReferences)"
+    " && object.metadata.ownerReferences.exists(owner,"
+    " owner.kind == 'Pod' && has(owner.controller) && owner.controller)",
+)
+
+
 def _handmade(makers: tuple[str, ...]) -> Variable:
     return Variable("handmade", f"!(request.userInfo.username in {_quoted(makers)})")
 
 
 _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
+    Reads.CLAIM: (_OF_POD,),
     Reads.CLAIM_DELETION: (TRUSTED,),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
