@@ -1,4 +1,4 @@
-"""Claims, and the templates of claims."""
+"""Claims of volumes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from e2e.differential.kinds import kind_of, manifest
-from e2e.differential.near import LABELLED, Body, Form, Values, options
+from e2e.differential.near import LABELLED, Body, Form, options
 
 CLASSES: Final = options(
     "", "fast-encrypted", "fast", "fast-encrypted2", "lab.disks", "lab-disks", "fast-encrypted.lab.disks"
@@ -22,13 +22,6 @@ def claim_spec(storage_class: str | None) -> Body:
         "resources": {"requests": {"storage": "1Gi"}},
         **named,
     }
-
-
-def templates() -> Values:
-    """Return lists of templates of claims."""
-    named = st.sampled_from([None, "", "fast-encrypted", "fast", "lab.disks"])
-    one = named.map(lambda name: {"metadata": {"name": "data"}, "spec": claim_spec(name)})
-    return st.lists(one, max_size=1)
 
 
 _CLAIM: Final = kind_of("PersistentVolumeClaim")

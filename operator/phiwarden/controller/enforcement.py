@@ -10,7 +10,8 @@ from phiwarden.rulebook.render import digest
 
 SETTLING: Final = dt.timedelta(seconds=30)
 """What API servers are given to take up policies. They compile them one after another: all of
-them were in force 14 s after `helm install` on two quiet cores, and 25 s on two busy ones."""
+them were in force 14 s after `helm install` on two quiet cores, and up to 37 s on two that had
+ten times too much to do."""
 
 
 class Enforcement:

@@ -10,8 +10,14 @@ from phiwarden.api.status import VolumeStatus
 from phiwarden.api.storage import DeclaredVolume
 from phiwarden.api.workload import WorkloadSpec, Zone
 from phiwarden.boundary.model import Facts
-from phiwarden.boundary.storage import SENSITIVE, attestation_of, declared_classes, withheld
-from phiwarden.storage.claims import Claim, Storage, finding
+from phiwarden.boundary.storage import (
+    SENSITIVE,
+    attestation_of,
+    declared_classes,
+    volumes_of,
+    withheld,
+)
+from phiwarden.storage.claims import Claim, Storage, finding, promised
 from phiwarden.storage.drivers import Encryption
 from phiwarden.storage.verdict import Finding, of_class
 
@@ -52,7 +58,7 @@ def statuses(
     others: list[VolumeStatus] = []
     for zone in spec.zones:
         claims = storage.claims.get(zone.namespace_in(workload), {})
-        volumes = {volume.name: volume for volume in spec.volumes if volume.zone == zone.name}
+        volumes = {volume.name: volume for volume in volumes_of(zone, spec)}
         short = {volume.name for volume in withheld(zone, spec, facts)}
         for volume in volumes.values():
             claim = claims.get(volume.name)
@@ -82,12 +88,6 @@ def made_before(stored: Mapping[str, Any], zone: str, name: str) -> str:
 def _absent(
     zone: Zone, storage: Storage, volume: DeclaredVolume, short: set[str], uid: str
 ) -> VolumeStatus:
-    storage_class = storage.classes.get(volume.storage_class_name)
-    found = (
-        of_class(storage_class)
-        if storage_class is not None
-        else Finding(Encryption.UNKNOWN, f"there is no StorageClass {volume.storage_class_name}")
-    )
     standing = "Lost" if uid else "Withheld" if volume.name in short else "Pending"
     return VolumeStatus(
         zone=zone.name,
@@ -95,7 +95,7 @@ def _absent(
         declared=True,
         uid=uid or None,
         standing=standing,
-        **_told(found),
+        **_told(promised(volume.storage_class_name, storage)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from phiwarden.storage.drivers import Encryption
 from phiwarden.storage.verdict import (
+    NOTHING,
     Beside,
     Finding,
     Source,
@@ -79,19 +80,26 @@ def finding(claim: Claim, storage: Storage) -> Finding:
 
 def _finding(claim: Claim, storage: Storage, left: int) -> Finding:
     beside = Beside(annotations=claim.annotations)
-    storage_class = storage.classes.get(claim.class_name)
     if claim.volume_name:
         volume = storage.volumes.get(claim.volume_name)
         if volume is None:
             gone = f"PersistentVolume {claim.volume_name} is not there"
             return Finding(Encryption.UNKNOWN, gone)
+        storage_class = storage.classes.get(claim.class_name)
         return of_volume(volume, storage_class, beside, _source(claim, storage, left))
     if not claim.class_name:
         return Finding(Encryption.UNKNOWN, "the claim names no class, and has no volume yet")
+    found = promised(claim.class_name, storage, beside)
+    yet = "no volume yet; " if claim.class_name in storage.classes else ""
+    return replace(found, evidence=f"{yet}{found.evidence}")
+
+
+def promised(class_name: str, storage: Storage, beside: Beside = NOTHING) -> Finding:
+    """Return the verdict on volumes that a class of that name would make."""
+    storage_class = storage.classes.get(class_name)
     if storage_class is None:
-        return Finding(Encryption.UNKNOWN, f"there is no StorageClass {claim.class_name}")
-    found = of_class(storage_class, beside)
-    return replace(found, evidence=f"no volume yet; {found.evidence}")
+        return Finding(Encryption.UNKNOWN, f"there is no StorageClass {class_name}")
+    return of_class(storage_class, beside)
 
 
 def _source(claim: Claim, storage: Storage, left: int) -> Source | None:
