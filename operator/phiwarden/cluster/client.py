@@ -28,6 +28,10 @@ APPLY: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
+_JSON: Final = "application/json"
+_METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+"""Asks for objects without anything but their metadata: the rest is never sent."""
+
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds after which a request that is no watch is given up."""
 
@@ -205,14 +209,28 @@ class Api:
                 raise
 
     async def pages(
-        self, path: str, query: Mapping[str, str] | None = None
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        metadata_only: bool = False,
     ) -> AsyncIterator[tuple[list[Object], str]]:
-        """Yield the objects at a path in pages, each with the list's resource version."""
+        """Yield the objects at a path in pages, each with the list's resource version.
+
+        Args:
+            path: of the collection.
+            query: selectors.
+            metadata_only: whether the API server is to leave everything else out.
+        """
+        accept = _METADATA.format("List") if metadata_only else _JSON
         token = ""
         while True:
             more = {"continue": token} if token else {}
             page = await self._json(
-                "GET", path, query={**(query or {}), **more, "limit": str(_PAGE)}
+                "GET",
+                path,
+                query={**(query or {}), **more, "limit": str(_PAGE)},
+                accept=accept,
             )
             metadata = page.get("metadata", {})
             yield page.get("items") or [], str(metadata.get("resourceVersion", ""))
@@ -220,12 +238,24 @@ class Api:
             if not token:
                 return
 
-    async def list(self, path: str, query: Mapping[str, str] | None = None) -> list[Object]:
+    async def list(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        metadata_only: bool = False,
+    ) -> list[Object]:
         """Return all objects at a path. Items of a list carry no kind."""
-        return [entry async for page, _ in self.pages(path, query) for entry in page]
+        pages = self.pages(path, query, metadata_only=metadata_only)
+        return [entry async for page, _ in pages for entry in page]
 
     async def watch(
-        self, path: str, version: str, query: Mapping[str, str] | None = None
+        self,
+        path: str,
+        version: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        metadata_only: bool = False,
     ) -> AsyncIterator[tuple[str, Object]]:
         """Yield (type, object) of every change after a resource version.
 
@@ -244,7 +274,8 @@ class Api:
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=WATCH_SILENCE)
         try:
-            response = await self._send("GET", path, query=wanted, timeout=timeout)
+            accept = _METADATA.format("") if metadata_only else _JSON
+            response = await self._send("GET", path, query=wanted, timeout=timeout, accept=accept)
             try:
                 async for line in _lines(response):
                     event = json.loads(line)
@@ -268,11 +299,18 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content: str | None = None,
+        accept: str = _JSON,
     ) -> tuple[int, Object]:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=10)
         try:
             response = await self._send(
-                method, path, query=query, body=body, content=content, timeout=timeout
+                method,
+                path,
+                query=query,
+                body=body,
+                content=content,
+                timeout=timeout,
+                accept=accept,
             )
             async with response:
                 return response.status, json.loads(await response.read())
@@ -288,12 +326,13 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content: str | None = None,
+        accept: str = _JSON,
     ) -> aiohttp.ClientResponse:
         method, url, headers, _, _ = await self._client.param_serialize(
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json"},
+            header_params={"Accept": accept},
             auth_settings=["BearerToken"],
         )
         if content is not None:

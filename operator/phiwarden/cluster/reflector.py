@@ -37,6 +37,7 @@ class Reflector:
         kind: name of the kind, for lists (whose items carry none) and logs.
         seen: receives the objects; the mapping is not kept here.
         query: selectors.
+        metadata_only: whether nothing but metadata is asked for.
     """
 
     api: Api
@@ -44,6 +45,7 @@ class Reflector:
     kind: str
     seen: Seen
     query: Mapping[str, str] = field(default_factory=dict)
+    metadata_only: bool = False
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     _known: set[Key] = field(default_factory=set)
 
@@ -56,7 +58,10 @@ class Reflector:
                 if version is None:
                     version = await self._list()
                     self.synced.set()
-                async for kind, obj in self.api.watch(self.path, version, self.query):
+                changes = self.api.watch(
+                    self.path, version, self.query, metadata_only=self.metadata_only
+                )
+                async for kind, obj in changes:
                     version = str(obj["metadata"]["resourceVersion"])
                     delay = _FIRST_DELAY
                     if kind != "BOOKMARK":
@@ -74,7 +79,8 @@ class Reflector:
     async def _list(self) -> str:
         version = ""
         listed: set[Key] = set()
-        async for page, listed_at in self.api.pages(self.path, self.query):
+        pages = self.api.pages(self.path, self.query, metadata_only=self.metadata_only)
+        async for page, listed_at in pages:
             version = listed_at
             for obj in page:
                 listed.add(_key(obj))
@@ -84,9 +90,16 @@ class Reflector:
             self.seen(key, None)
         return version
 
+    def forget(self) -> None:
+        """Tell of everything that it is gone: nobody follows it any more."""
+        for key in self._known:
+            self.seen(key, None)
+        self._known.clear()
+
     def _tell(self, obj: dict[str, Any], *, gone: bool) -> None:
         key = _key(obj)
-        obj.setdefault("kind", self.kind)
+        # What is asked for without all but its metadata comes as another kind.
+        obj["kind"] = self.kind
         if gone:
             self._known.discard(key)
         else:

@@ -34,6 +34,38 @@ MUTATING_WEBHOOKS: Final = Kind(
     "mutatingwebhookconfigurations",
 )
 SECRET: Final = Kind("", "v1", "Secret", "secrets")
+CRD: Final = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"
+)
+
+EXTERNAL_SECRET: Final = Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets")
+VAULT_STATIC_SECRET: Final = Kind(
+    "secrets.hashicorp.com", "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"
+)
+VAULT_DYNAMIC_SECRET: Final = Kind(
+    "secrets.hashicorp.com", "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"
+)
+SECRET_PROVIDER_CLASS: Final = Kind(
+    "secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"
+)
+SECRET_PROVIDER_STATUS: Final = Kind(
+    "secrets-store.csi.x-k8s.io",
+    "v1",
+    "SecretProviderClassPodStatus",
+    "secretproviderclasspodstatuses",
+)
+CERTIFICATE: Final = Kind("cert-manager.io", "v1", "Certificate", "certificates")
+VOLUME_SNAPSHOT: Final = Kind("snapshot.storage.k8s.io", "v1", "VolumeSnapshot", "volumesnapshots")
+VOLUME_SNAPSHOT_CONTENT: Final = Kind(
+    "snapshot.storage.k8s.io", "v1", "VolumeSnapshotContent", "volumesnapshotcontents"
+)
+VOLUME_SNAPSHOT_CLASS: Final = Kind(
+    "snapshot.storage.k8s.io", "v1", "VolumeSnapshotClass", "volumesnapshotclasses"
+)
+TRIDENT_VOLUME: Final = Kind("trident.netapp.io", "v1", "TridentVolume", "tridentvolumes")
+STORAGE_POLICY_INFO: Final = Kind(
+    "cns.vmware.com", "v1alpha1", "ClusterStoragePolicyInfo", "clusterstoragepolicyinfos"
+)
 
 _PODS, *_ = shapes.PODS.kinds
 POD: Final = _PODS
@@ -49,6 +81,10 @@ _KINDS: Final = {
         shapes.NAMESPACE,
         shapes.SERVICE,
         PHIWORKLOAD,
+        EXTERNAL_SECRET,
+        VAULT_STATIC_SECRET,
+        SECRET_PROVIDER_CLASS,
+        VOLUME_SNAPSHOT,
     )
 }
 
@@ -56,6 +92,11 @@ _KINDS: Final = {
 def kind_of(name: str) -> Kind:
     """Return the kind of that name; raises KeyError for one that is not used here."""
     return _KINDS[name]
+
+
+def crd_of(kind: Kind) -> str:
+    """Return the name of the CRD that defines a kind."""
+    return f"{kind.plural}.{kind.group}"
 
 
 def collection(kind: Kind, namespace: str | None = None) -> str:

@@ -19,6 +19,7 @@ from phiwarden.boundary.model import Quarantine
 from phiwarden.boundary.project import digest
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
+from phiwarden.cluster.optional import Optional
 from phiwarden.cluster.reflector import Key, Reflector
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
@@ -109,6 +110,17 @@ class Observer:
         ]
         then = [_follow(api, resources.WORKLOADS[k], self._audited(k)) for k in AUDITED]
         return first, then
+
+    def optional(self, api: Api) -> Optional:
+        """Return what follows kinds that the cluster may have or not."""
+        found = Optional(api, {**self.stores.optional()})
+
+        def changed() -> None:
+            self.state.kinds = frozenset(kind.kind for kind in found.present)
+            self._touch_all()
+
+        found.changed = changed
+        return found
 
     def workload(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in a PHIWorkload."""

@@ -16,6 +16,7 @@ from phiwarden.api import names
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.events import Recorder
 from phiwarden.cluster.login import login
+from phiwarden.cluster.optional import Optional
 from phiwarden.cluster.reflector import Reflector
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
@@ -72,6 +73,7 @@ class Controller:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _look_again: Callable[[str], None] | None = None
     _api: Api | None = None
+    _optional: Optional | None = None
 
     async def start(self) -> None:
         """Begin; one that fails leaves nothing behind, since kopf tries again."""
@@ -93,6 +95,9 @@ class Controller:
         stores = StorageObserver(self.state, queues)
         observer = Observer(self.state, queues, enforcement, self.clock, stores)
         boundary, running = observer.reflectors(api)
+        self._optional = observer.optional(api)
+        await self._follow([self._optional.reflector()])
+        await self._optional.synced()
         await self._follow(boundary)
         observer.check_enforcement()
         pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
@@ -114,6 +119,9 @@ class Controller:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        if self._optional is not None:
+            await self._optional.stop()
+            self._optional = None
         if self._api is not None:
             await self._api.close()
             self._api = None
@@ -133,7 +141,8 @@ class Controller:
         Raises:
             kopf.PermanentError: with the name of the task.
         """
-        for task in self._tasks:
+        optional = () if self._optional is None else self._optional.tasks()
+        for task in (*self._tasks, *optional):
             if task.done():
                 raise kopf.PermanentError(f"{task.get_name()} has ended")
 

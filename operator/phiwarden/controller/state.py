@@ -105,6 +105,7 @@ class State:
         storage_classes: StorageClasses, by name.
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
+        kinds: custom resources of others that the cluster has, by name of the kind.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
         enforcement_settled: when API servers can be held to have taken these up.
@@ -125,6 +126,7 @@ class State:
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset()
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()
     enforcement_settled: dt.datetime | None = None

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from phiwarden.boundary.storage import declared_classes
-from phiwarden.cluster.reflector import Key
+from phiwarden.cluster.reflector import Key, Seen
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.state import Declared, State
+from phiwarden.rulebook.shapes import Kind
 from phiwarden.storage.read import claim_of, class_of, volume_of
 
 T = TypeVar("T")
@@ -21,6 +22,10 @@ class StorageObserver:
 
     state: State
     queues: Queues
+
+    def optional(self) -> dict[Kind, Seen]:
+        """Return the kinds that a cluster may have or not, and who is told of their objects."""
+        return {}
 
     def storage_class(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in a StorageClass."""
