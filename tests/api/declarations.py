@@ -103,6 +103,8 @@ STAGING: Final = {
     "zones[1].data": "synthetic",
 }
 
+SECRET: Final = {"name": "ehr-credentials", "zone": "clinical", "consumers": ["api"]}
+
 LARGEST: Final[Changes] = {
     "zones": [
         {
@@ -112,7 +114,7 @@ LARGEST: Final[Changes] = {
             "exposure": "public",
             "exposedPorts": [{"port": port} for port in range(1, 33)],
             "images": {"registries": [f"{j:r<100}.example/{'p' * 140}" for j in range(32)]},
-            "serviceAccounts": [{"name": f"{j:s<63}"} for j in range(64)],
+            "serviceAccounts": [{"name": f"{j:s<63}"} for j in range(32)],
         }
         for i in range(24)
     ],
@@ -135,12 +137,49 @@ LARGEST: Final[Changes] = {
         }
         for i in range(128)
     ],
+    "secrets": [
+        {
+            "name": f"{i:c<253}",
+            "zone": f"{i % 24:z<40}",
+            "keys": [f"{j:k<253}" for j in range(32)],
+            "consumers": [f"{j:s<63}" for j in range(26, 32)],
+        }
+        for i in range(48)
+    ],
 }
 """As many and as long values as there may be: its rules must not run out of their budget."""
 
 ACCEPTED: Final[Mapping[str, Changes]] = {
     "the example": {},
     "the largest that there may be": LARGEST,
+    "secrets from every source": {
+        "secrets": [
+            {**SECRET, "source": {"externalSecret": {"store": "vault", "key": "portal/ehr"}}},
+            {
+                **SECRET,
+                "name": "database",
+                "source": {"vaultStaticSecret": {"mount": "kv", "path": "portal/db"}},
+            },
+            {
+                **SECRET,
+                "name": "api-key",
+                "keys": ["key"],
+                "source": {
+                    "secretProviderClass": {
+                        "provider": "aws",
+                        "parameters": [{"name": "objects", "value": "- objectName: key"}],
+                    }
+                },
+            },
+            {
+                "name": "portal-tls",
+                "zone": "edge",
+                "type": "kubernetes.io/tls",
+                "minimumRemaining": "21d",
+            },
+            {"name": "ehr-credentials", "zone": "analytics", "onRotation": "Report"},
+        ]
+    },
     "no flows and no externals": {"flows": DROP, "externals": DROP},
     "empty flows and externals": {"flows": [], "externals": []},
     "null for what may be left out": {"flows": None, "residency": None, "zones[0].quota": None},
@@ -227,6 +266,7 @@ TRANSITIONS: Final = (
         {
             "zones[1]": {"name": "app", "namespace": "$-clinical", "data": "none"},
             "flows": [],
+            "secrets": [],
         },
         "spec.zones",
         ("cannot become a zone of a lower data class", "app"),
@@ -237,6 +277,7 @@ TRANSITIONS: Final = (
         {
             "zones[1]": {"name": "app", "namespace": "$-clinical", "data": "phi"},
             "flows": [],
+            "secrets": [],
         },
     ),
     Transition("a zone raised to PHI", {}, {"zones[2].data": "phi"}),

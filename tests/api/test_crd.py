@@ -72,13 +72,22 @@ def test_only_scalars_have_defaults() -> None:
         "spec.zones[].exposedPorts[].protocol": "TCP",
         "spec.zones[].serviceAccounts[].apiAccess": False,
         "spec.flows[].ports[].protocol": "TCP",
+        "spec.secrets[].source.externalSecret.storeKind": "ClusterSecretStore",
+        "spec.secrets[].source.externalSecret.refreshInterval": "1h",
+        "spec.secrets[].source.vaultStaticSecret.engine": "kv-v2",
+        "spec.secrets[].source.vaultStaticSecret.refreshAfter": "1h",
+        "spec.secrets[].onRotation": "Restart",
         "spec.volumes[].customerManagedKey": False,
     }
 
 
 def test_a_report_requires_no_more_than_the_keys_of_its_lists() -> None:
     required = {path: node["required"] for path, node in STATUS.items() if "required" in node}
-    assert required == {"status.conditions[]": ["type"], "status.zones[]": ["name"]}
+    assert required == {
+        "status.conditions[]": ["type"],
+        "status.secrets[]": ["zone", "name"],
+        "status.zones[]": ["name"],
+    }
 
 
 def test_what_names_the_items_of_a_list_is_required() -> None:

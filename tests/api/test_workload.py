@@ -95,7 +95,7 @@ def test_a_zone_without_a_namespace_gets_one_of_the_workloads_and_its_own_name()
 
 
 def test_fields_of_a_newer_api_are_ignored() -> None:
-    spec = parsed(changed(portal(), {"secrets": [{"name": "s"}], "zones[0].later": 1}))
+    spec = parsed(changed(portal(), {"releases": [{"name": "s"}], "zones[0].later": 1}))
     assert spec == parsed(portal())
 
 

@@ -68,7 +68,13 @@ def test_what_is_written_is_read_back(boundary: ZoneBoundary) -> None:
 
 def test_every_key_is_written_even_for_an_empty_list() -> None:
     empty = dataclasses.replace(
-        BOUNDARY, registries=(), service_accounts=(), api_access=(), regions=(), held=()
+        BOUNDARY,
+        registries=(),
+        service_accounts=(),
+        api_access=(),
+        regions=(),
+        held=(),
+        secrets=(),
     )
     labels, annotations = encode(empty)
     assert set(labels) == set(names.BOUNDARY_LABELS)

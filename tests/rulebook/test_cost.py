@@ -175,8 +175,8 @@ def test_the_rule_about_bulk_names_the_bound() -> None:
     assert str(bulk.MOST) in rule.checks[0].found
 
 
-MESSAGE = ("failures", "broken", "fixes", "remedies", "text")
+MESSAGE = ("broken", "fixes", "remedies", "text")
 
 
 def verdict(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: bound for name, bound in found.items() if name not in MESSAGE}
+    return {name: bound for name, bound in found.items() if name not in MESSAGE and not name.startswith("failures")}

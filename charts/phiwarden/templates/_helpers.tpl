@@ -88,3 +88,12 @@ capabilities: {drop: [ALL]}
 - {name: PHIWARDEN_FEEDBACK_CERTIFICATE_LIFETIME, value: {{ .Values.feedback.certificateLifetime | quote }}}
 {{- end }}
 {{- end -}}
+
+{{- /* Who may write the Secrets that a store delivers, by the kind of what asks for them. */ -}}
+{{- define "phiwarden.secretWriters" -}}
+{{- $writers := list -}}
+{{- range $kind, $user := .Values.secrets.writers -}}
+{{- if $user }}{{ $writers = append $writers (printf "%s=%s" $kind $user) }}{{ end -}}
+{{- end -}}
+{{- join "," $writers -}}
+{{- end }}

@@ -59,11 +59,29 @@ BOUNDARY_ANNOTATIONS: Final = (
 )
 STORAGE_CLASSES: Final = f"{BOUNDARY_PREFIX}storage-classes"
 WITHHELD_CLAIMS: Final = f"{BOUNDARY_PREFIX}withheld-claims"
-OPTIONAL_ANNOTATIONS: Final = (STORAGE_CLASSES, WITHHELD_CLAIMS)
+SECRETS: Final = f"{BOUNDARY_PREFIX}secrets"
+OVERDUE_SECRETS: Final = f"{BOUNDARY_PREFIX}overdue-secrets"
+OWNED_SECRETS: Final = f"{BOUNDARY_PREFIX}owned-secrets"
+OPTIONAL_ANNOTATIONS: Final = (
+    STORAGE_CLASSES,
+    WITHHELD_CLAIMS,
+    SECRETS,
+    OVERDUE_SECRETS,
+    OWNED_SECRETS,
+)
 """Those that an older version did not write: a zone that lacks them has none of the kind."""
 
 FORMAT_VERSION: Final = "1"
 """Value of the format annotation; rules refuse a boundary that they cannot read."""
+
+ROTATED_AT: Final = f"{GROUP}/rotated-at"
+"""Annotation of a Secret: when its value was changed last, on the word of whoever delivers it."""
+
+NOT_AFTER: Final = f"{GROUP}/not-after"
+"""Annotation of a Secret: when its certificate ends, on the word of whoever delivers it."""
+
+RESTARTED_AT: Final = f"{GROUP}/restarted-at"
+"""Annotation of a pod template: why it was rolled over, which is the rotation of a secret."""
 
 # Pod Security admission, https://kubernetes.io/docs/concepts/security/pod-security-admission/
 POD_SECURITY: Final = "pod-security.kubernetes.io/"

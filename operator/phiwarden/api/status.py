@@ -31,6 +31,7 @@ class ConditionType(StrEnum):
     NETWORK_ISOLATED = "NetworkIsolated"
     AGREEMENTS_IN_FORCE = "AgreementsInForce"
     VOLUMES_ENCRYPTED = "VolumesEncrypted"
+    SECRETS_CURRENT = "SecretsCurrent"
     COMPLIANT = "Compliant"
 
 
@@ -42,7 +43,7 @@ class Condition(ApiModel):
         Field(
             max_length=316,
             description="What is said: Ready, BoundaryEnforced, NetworkIsolated,"
-            " AgreementsInForce, VolumesEncrypted or Compliant. True is the good state of each.",
+            " AgreementsInForce, VolumesEncrypted, SecretsCurrent or Compliant. True is the good state of each.",
         ),
     ]
     status: Annotated[
@@ -206,6 +207,68 @@ class VolumeStatus(ApiModel):
     attested_by: Annotated[str | None, Field(description="Who answers for it.")] = None
 
 
+class SecretStatus(ApiModel):
+    """What is true of one declared secret. Nothing of its value is told, and none is known."""
+
+    zone: Annotated[str, Field(description="Name of the zone.")]
+    name: Annotated[str, Field(description="Name of the Secret.")]
+    uid: Annotated[str | None, Field(description="Of the Secret.")] = None
+    standing: Annotated[
+        Literal[
+            "Missing",
+            "Incomplete",
+            "WrongType",
+            "Expired",
+            "Expiring",
+            "Overdue",
+            "NotSynced",
+            "Unproven",
+            "Attested",
+            "Proven",
+            "Present",
+        ],
+        Field(
+            description="Missing, Incomplete (entries lack), WrongType. Expired, Expiring,"
+            " Overdue: nothing new is rolled out with it (PHI-SEC-003). NotSynced: its store could"
+            " not deliver it. Unproven: nothing shows how old its value is. Attested: whoever"
+            " delivers it says so. Proven: its value was seen to change. Present: no age is asked"
+            " for."
+        ),
+    ]
+    written: Annotated[
+        dt.datetime | None, Field(description="When its entries were written last.")
+    ] = None
+    last_change: Annotated[
+        dt.datetime | None,
+        Field(description="The latest time at which it can have got the value that it has."),
+    ] = None
+    change_proven: Annotated[
+        bool | None, Field(description="Whether the value is known to have changed then.")
+    ] = None
+    version: Annotated[
+        str | None,
+        Field(description="Tells versions of the value apart, where a store tells them."),
+    ] = None
+    not_after: Annotated[
+        dt.datetime | None, Field(description="When its certificate ends, where that is told.")
+    ] = None
+    evidence: Annotated[str, Field(description="What the verdict rests on.")]
+    traps: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What looks like a rotation, or like proof, and is none.",
+            json_schema_extra=_bounded(16),
+        ),
+    ] = ()
+    holding: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Kind and name of what still runs with an older value.",
+            json_schema_extra=_bounded(64),
+        ),
+    ] = ()
+
+
 class WorkloadStatus(ApiModel):
     """What is true of a PHIWorkload, as of `observedGeneration`."""
 
@@ -232,6 +295,13 @@ class WorkloadStatus(ApiModel):
         Field(
             description="Every declared volume, and the worst of the claims that nobody declared.",
             json_schema_extra=_bounded(160),
+        ),
+    ] = ()
+    secrets: Annotated[
+        tuple[SecretStatus, ...],
+        Field(
+            description="Every declared secret.",
+            json_schema_extra=_bounded(160, **list_map("zone", "name")),
         ),
     ] = ()
     violations: Annotated[

@@ -19,6 +19,7 @@ from phiwarden.api import workload_rules as rules
 from phiwarden.api.base import ApiModel, checked, list_map, list_set, marked
 from phiwarden.api.network import Agreement, Endpoint, External, Flow, Port, Ports
 from phiwarden.api.quantities import Cpu, Memory
+from phiwarden.api.secrets import MAX_SECRETS, DeclaredSecret
 from phiwarden.api.storage import (
     MAX_ATTESTATIONS,
     MAX_CLASSES,
@@ -52,6 +53,7 @@ __all__ = [
     "Agreement",
     "ClinicalImpact",
     "DataClass",
+    "DeclaredSecret",
     "DeclaredVolume",
     "DeletionPolicy",
     "Endpoint",
@@ -73,6 +75,7 @@ __all__ = [
 ]
 
 MAX_ZONES: Final = 24
+MAX_ACCOUNTS: Final = 32
 MAX_FLOWS: Final = 128
 MAX_EXTERNALS: Final = 64
 
@@ -210,7 +213,7 @@ class Zone(ApiModel):
     service_accounts: Annotated[
         tuple[ZoneServiceAccount, ...],
         Field(
-            max_length=64,
+            max_length=MAX_ACCOUNTS,
             description="The only identities that pods of the zone may use; `default` is never"
             " one of them.",
             json_schema_extra=list_map("name"),
@@ -320,6 +323,15 @@ class WorkloadSpec(ApiModel):
         ),
     ] = ()
 
+    secrets: Annotated[
+        tuple[DeclaredSecret, ...],
+        Field(
+            max_length=MAX_SECRETS,
+            description="The Secrets that pods of the zones may read (PHI-SEC-002): references,"
+            " never values.",
+            json_schema_extra=list_map("zone", "name"),
+        ),
+    ] = ()
     volumes: Annotated[
         tuple[DeclaredVolume, ...],
         Field(
@@ -343,4 +355,5 @@ class WorkloadSpec(ApiModel):
         _distinct("zones", (zone.name for zone in self.zones))
         _distinct("externals", (external.name for external in self.externals))
         _distinct("volumes", (volume.name for volume in self.volumes))
+        _distinct("secrets", (f"{secret.zone}/{secret.name}" for secret in self.secrets))
         return self

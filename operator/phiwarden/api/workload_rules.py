@@ -146,6 +146,16 @@ _UNKNOWN_VOLUME_ZONES: Final = (
     "self.volumes.map(v, !self.zones.exists(z, z.name == v.zone), v.name + ' in ' + v.zone)"
 )
 
+_LOST_SECRETS: Final = (
+    "self.secrets.map(s, !self.zones.exists(z, z.name == s.zone), s.name + ' in ' + s.zone)"
+)
+# Which it is cannot be told: to look for it once more would cost more than the API server allows.
+_UNKNOWN_CONSUMERS: Final = (
+    "self.secrets.filter(s, has(s.consumers) && self.zones.exists(z, z.name == s.zone"
+    " && !s.consumers.all(c, has(z.serviceAccounts)"
+    " && z.serviceAccounts.exists(a, a.name == c))))"
+)
+
 _NO_AGREEMENT = _among_joined("!has(e.agreement)", "e.name")
 _TOO_WIDE = _among_joined(f"e.cidrs.exists(c, {_WIDE})", "e.name")
 _ABROAD = _among_joined(
@@ -193,6 +203,19 @@ SPEC: Final = (
         expression="'a volume names a zone that spec.zones does not declare: '"
         f" + {_few(_UNKNOWN_VOLUME_ZONES)}",
         field_path=".volumes",
+    ),
+    validation(
+        f"!has(self.secrets) || size({_LOST_SECRETS}) == 0",
+        "a secret names a zone that spec.zones does not declare",
+        expression="'a secret names a zone that spec.zones does not declare: '"
+        f" + {_few(_LOST_SECRETS)}",
+        field_path=".secrets",
+    ),
+    validation(
+        f"!has(self.secrets) || size({_UNKNOWN_CONSUMERS}) == 0",
+        "consumers of a secret must be service accounts that its zone declares: see"
+        " zones[].serviceAccounts",
+        field_path=".secrets",
     ),
     validation(
         _NO_AGREEMENT[0],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
 from phiwarden.boundary.agreements import agreement_states, next_change
 from phiwarden.boundary.flows import resolve_flows
@@ -11,6 +13,7 @@ from phiwarden.boundary.manifest import Place
 from phiwarden.boundary.model import BoundaryPlan, Desired, Facts, ZonePlan
 from phiwarden.boundary.namespace import namespace_object
 from phiwarden.boundary.network import Addresses, allowed_traffic, default_deny
+from phiwarden.boundary.secrets import readers, sources, writers
 from phiwarden.boundary.storage import claims, usable_classes, withheld
 
 __all__ = ["compile_boundary", "next_change"]
@@ -37,7 +40,8 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
         boundary = zone_boundary(workload, zone, spec, facts)
         namespace = namespace_object(place.namespace, boundary, relaxed=zone.name in facts.relaxed)
         if spec.enforcement is not Enforcement.ENFORCE:
-            plans.append(_watched(place, zone, namespace, claims(place, zone, spec, facts)))
+            watched = _watched(place, zone, namespace, claims(place, zone, spec, facts))
+            plans.append(replace(watched, sources=sources(place, zone, spec, facts)))
             continue
         zone_openings = openings.by_zone.get(zone.name, ())
         plans.append(
@@ -51,6 +55,7 @@ def compile_boundary(workload: str, spec: WorkloadSpec, facts: Facts) -> Boundar
                     *quota_objects(place, zone.quota),
                 ),
                 claims=claims(place, zone, spec, facts),
+                sources=sources(place, zone, spec, facts),
             )
         )
     return BoundaryPlan(
@@ -94,6 +99,9 @@ def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -
         held=facts.held.get(zone.name, ()),
         storage_classes=usable_classes(zone, spec, facts),
         withheld_claims=tuple(volume.name for volume in withheld(zone, spec, facts)),
+        secrets=readers(zone, spec),
+        overdue_secrets=facts.overdue.get(zone.name, ()),
+        owned_secrets=writers(zone, spec, facts),
     )
 
 

@@ -52,6 +52,13 @@ class ZoneBoundary:
     """Declared for the zone, and proven or attested to encrypt."""
     withheld_claims: tuple[str, ...] = ()
     """Declared volumes whose class does not prove what is asked of it: nobody may make them."""
+    secrets: tuple[str, ...] | None = None
+    """`secret/account` of each declared Secret that pods of the account may read; None where an
+    older version wrote the boundary, and nothing is known."""
+    overdue_secrets: tuple[str, ...] = ()
+    """Secrets past their age, and certificates near their end."""
+    owned_secrets: tuple[str, ...] = ()
+    """`secret=user` of each that a store delivers, and the one user name that may write it."""
 
 
 _KNOWN: Final[Mapping[str, type[StrEnum]]] = {
@@ -88,7 +95,11 @@ def encode(boundary: ZoneBoundary) -> tuple[dict[str, str], dict[str, str]]:
         names.HELD: boundary.held,
         names.STORAGE_CLASSES: boundary.storage_classes,
         names.WITHHELD_CLAIMS: boundary.withheld_claims,
+        names.OVERDUE_SECRETS: boundary.overdue_secrets,
+        names.OWNED_SECRETS: boundary.owned_secrets,
     }
+    if boundary.secrets is not None:
+        lists[names.SECRETS] = boundary.secrets
     annotations = {names.FORMAT: names.FORMAT_VERSION}
     for key, items in lists.items():
         for item in items:
@@ -131,6 +142,9 @@ def decode(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBou
         held=_list(annotations, names.HELD),
         storage_classes=_list(annotations, names.STORAGE_CLASSES),
         withheld_claims=_list(annotations, names.WITHHELD_CLAIMS),
+        secrets=_list(annotations, names.SECRETS) if names.SECRETS in annotations else None,
+        overdue_secrets=_list(annotations, names.OVERDUE_SECRETS),
+        owned_secrets=_list(annotations, names.OWNED_SECRETS),
     )
 
 

@@ -55,6 +55,12 @@ class Facts:
     storage: Mapping[str, Encryption] | None = None
     """What StorageClasses prove, by name. None where nobody looked, as in a folder of manifests:
     then a declared class is taken at its word."""
+    overdue: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Zone to the Secrets past their age, and the certificates near their end."""
+    writers: Mapping[str, str] = field(default_factory=dict)
+    """Kind of a secret's source to the user name of the store's operator."""
+    kinds: frozenset[str] | None = None
+    """Custom resources of others that the cluster has; None where nobody looked."""
     unavailable: frozenset[str] = frozenset()
     """Zones whose namespace is not ours to take: no objects, and no flows to or from them."""
 
@@ -88,6 +94,8 @@ class ZonePlan:
     """Service accounts, quota and limit range."""
     claims: tuple[Desired, ...] = ()
     """Declared volumes that may be made: made once, grown, and never deleted."""
+    sources: tuple[Desired, ...] = ()
+    """What asks stores for secrets."""
 
     @property
     def policies(self) -> tuple[Desired, ...]:

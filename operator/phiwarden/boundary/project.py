@@ -40,6 +40,12 @@ def digest(body: Mapping[str, Any]) -> bytes:
     return blake2b(canonical.encode(), digest_size=16).digest()
 
 
+def spec_digest(body: Mapping[str, Any]) -> bytes:
+    """Return 16 bytes that are equal when a spec and whose it is are, of any kind."""
+    text = json.dumps([body.get("spec"), _owner_labels(body)], sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
 def _namespace(body: Mapping[str, Any]) -> dict[str, Any]:
     """Pick our labels and annotations.
 

@@ -13,11 +13,11 @@ from phiwarden.api import names
 from phiwarden.api.amounts import parse_quantity
 from phiwarden.boundary.model import BoundaryPlan, Desired, ZonePlan
 from phiwarden.boundary.network import DEFAULT_DENY
-from phiwarden.boundary.project import digest
+from phiwarden.boundary.project import digest, spec_digest
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.controller.observe import namespace_of
-from phiwarden.controller.state import ObjectKey, State
+from phiwarden.controller.state import Asked, ObjectKey, State
 from phiwarden.controller.volumes import made_before
 from phiwarden.rulebook import shapes
 from phiwarden.storage.read import claim_of
@@ -69,6 +69,7 @@ class Applier:
             if zone.default_deny is not None:
                 changed += await self._write_all((zone.default_deny,))
             changed += await self._write_claims(zone)
+            changed += await self._write_sources(zone)
             removed = await self._remove_surplus(zone)
         except Refused as refused:
             log.warning("zone.refused", namespace=namespace, code=refused.code)
@@ -110,6 +111,24 @@ class Applier:
                 continue
             body = await self.api.apply(shapes.CLAIM, desired.body)
             self.state.claims.setdefault(zone.namespace.name, {})[desired.name] = claim_of(body)
+            written.append(f"{desired.kind}/{desired.name}")
+        return written
+
+    async def _write_sources(self, zone: ZonePlan) -> list[str]:
+        """Ask stores for secrets, where we did not or others changed it; return `Kind/name`.
+
+        What a store's CRD fills in differs with its version, so what is compared is what the API
+        server made of our own words when it took them last.
+        """
+        written = []
+        for desired in zone.sources:
+            place = (zone.namespace.name, desired.kind, desired.name)
+            wanted = spec_digest(desired.body)
+            known = self.state.asked.get(place)
+            if known is not None and known.wanted == wanted:
+                continue
+            stored = await self.api.apply(resources.kind_of(desired.kind), desired.body)
+            self.state.asked[place] = Asked(wanted, spec_digest(stored))
             written.append(f"{desired.kind}/{desired.name}")
         return written
 

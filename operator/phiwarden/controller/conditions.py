@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from phiwarden.api.status import ConditionType, VolumeStatus, ZoneStatus
+from phiwarden.api.status import ConditionType, SecretStatus, VolumeStatus, ZoneStatus
 from phiwarden.api.workload import Enforcement, WorkloadSpec
 from phiwarden.boundary.model import AgreementStanding, AgreementState, BoundaryPlan
+from phiwarden.controller.secrets import shortcomings as not_current
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.volumes import shortcomings
 from phiwarden.probe.proof import doubt
+from phiwarden.rotation.verdict import Standing
 
 AGREEMENT_WARNINGS: Final = ("ExpiresWithin30Days", "ExpiresWithin7Days", "Expired")
 """Reasons of AgreementsInForce that are worth an Event."""
@@ -192,6 +194,37 @@ _VOLUMES: Final = {
     "Unencrypted": "claims are not encrypted as they must be",
     "Withheld": "volumes are not made, since their class does not prove what is asked of it",
     "Unproven": "nothing shows whether claims are encrypted",
+}
+
+
+def current(secrets: tuple[SecretStatus, ...]) -> Said:
+    """Return whether every declared secret is there, complete and young enough."""
+    kind = ConditionType.SECRETS_CURRENT
+    for reason, entries in not_current(secrets):
+        listed = _first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
+        good = None if reason == Standing.UNPROVEN.value else False
+        return Said(kind, good=good, reason=reason, message=f"{_SECRETS[reason]}: {listed}")
+    if not secrets:
+        return Said(kind, good=True, reason="NoSecrets", message="no secret is declared")
+    old = [f"{holder} of {s.zone}/{s.name}" for s in secrets for holder in s.holding]
+    if old:
+        message = f"running with an older value: {_first(old)}"
+        return Said(kind, good=False, reason="OldValueHeld", message=message)
+    attested = sum(entry.standing == Standing.ATTESTED.value for entry in secrets)
+    more = f", {attested} of them by somebody's word" if attested else ""
+    reason = "Attested" if attested else "Current"
+    return Said(kind, good=True, reason=reason, message=f"{len(secrets)} secrets are current{more}")
+
+
+_SECRETS: Final = {
+    "Missing": "secrets are not there",
+    "Incomplete": "secrets lack entries",
+    "WrongType": "secrets are of another type than declared",
+    "Expired": "certificates have ended, and nothing new is rolled out with them",
+    "Expiring": "certificates end soon, and nothing new is rolled out with them",
+    "Overdue": "secrets are older than they may be, and nothing new is rolled out with them",
+    "NotSynced": "stores could not deliver secrets",
+    "Unproven": "nothing shows how old secrets are",
 }
 
 

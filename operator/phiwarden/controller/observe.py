@@ -24,6 +24,7 @@ from phiwarden.cluster.reflector import Key, Reflector
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.secrets import SELECTED, SecretObserver
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
 from phiwarden.controller.stores import StorageObserver
 from phiwarden.probe.proof import proof_of
@@ -77,6 +78,7 @@ class Observer:
     enforcement: Enforcement
     clock: Clock
     stores: StorageObserver
+    secrets: SecretObserver
     _settling: asyncio.TimerHandle | None = None
 
     def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
@@ -99,6 +101,15 @@ class Observer:
             _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
             _follow(api, shapes.CLAIM, self.stores.claim),
         ]
+        secrets = Reflector(
+            api,
+            resources.collection(resources.SECRET),
+            resources.SECRET.kind,
+            self.secrets.secret,
+            SELECTED,
+            metadata_only=True,
+        )
+        first.append(secrets)
         policies = {"labelSelector": f"{names.PART_OF}={names.FIELD_MANAGER}"}
         first += [
             Reflector(api, resources.collection(kind), kind.kind, self._owned(kind), ours)
@@ -113,7 +124,7 @@ class Observer:
 
     def optional(self, api: Api) -> Optional:
         """Return what follows kinds that the cluster may have or not."""
-        found = Optional(api, {**self.stores.optional()})
+        found = Optional(api, {**self.stores.optional(), **self.secrets.optional()})
 
         def changed() -> None:
             self.state.kinds = frozenset(kind.kind for kind in found.present)

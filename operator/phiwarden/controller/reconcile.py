@@ -22,10 +22,19 @@ from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
+from phiwarden.controller.secrets import (
+    Judged,
+    judge,
+    look_at_types,
+    next_change,
+    overdue,
+    statuses,
+)
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.teardown import Teardown
 from phiwarden.controller.volumes import class_verdicts
+from phiwarden.controller.wakes import Wakes
 
 Clock = Callable[[], dt.datetime]
 
@@ -42,6 +51,7 @@ class Reconciler:
     applier: Applier
     teardown: Teardown
     recorder: Recorder
+    wakes: Wakes
     clock: Clock
 
     async def reconcile(self, name: str) -> None:
@@ -57,10 +67,13 @@ class Reconciler:
             return
         await self._hold_finalizer(declared, declared.spec)
         obstacles = self._obstacles(declared, declared.spec)
-        facts = self._facts(declared, declared.spec, obstacles)
+        await look_at_types(self.api, declared, declared.spec, self.state)
+        secrets = judge(declared.name, declared.spec, self.state, self.clock())
+        self.wakes.at(declared.name, next_change(secrets))
+        facts = self._facts(declared, declared.spec, obstacles, secrets)
         plan = compile_boundary(declared.name, declared.spec, facts)
         if await self._judge_before_change(plan):
-            facts = self._facts(declared, declared.spec, obstacles)
+            facts = self._facts(declared, declared.spec, obstacles, secrets)
             plan = compile_boundary(declared.name, declared.spec, facts)
         failures = await self.applier.apply(plan)
         for zone in plan.zones:
@@ -71,7 +84,7 @@ class Reconciler:
             declared.spec,
             plan,
             facts,
-            report.Findings(obstacles, failures),
+            report.Findings(obstacles, failures, statuses(secrets, {})),
             self.state,
             self.clock(),
         )
@@ -80,7 +93,11 @@ class Reconciler:
             raise Incomplete(name, failures)
 
     def _facts(
-        self, declared: Declared, spec: WorkloadSpec, obstacles: dict[str, Obstacle]
+        self,
+        declared: Declared,
+        spec: WorkloadSpec,
+        obstacles: dict[str, Obstacle],
+        secrets: tuple[Judged, ...],
     ) -> Facts:
         return Facts(
             today=self.clock().date(),
@@ -95,6 +112,9 @@ class Reconciler:
                 if self.state.relaxed(zone.namespace_in(declared.name))
             ),
             storage=class_verdicts(spec, self.state.storage),
+            overdue=overdue(secrets),
+            writers=self.settings.writers,
+            kinds=self.state.kinds,
             unavailable=frozenset(obstacles),
         )
 

@@ -12,6 +12,7 @@ from phiwarden.api.status import (
     Condition,
     ConditionType,
     ObjectViolation,
+    SecretStatus,
     WorkloadStatus,
     ZoneStatus,
 )
@@ -28,15 +29,17 @@ Status = WorkloadStatus
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What stood in the way of a plan, by zone.
+    """What was found beside the plan.
 
     Attributes:
         obstacles: zones whose namespace is not ours to take.
         failures: zones that could not be written, with the API server's words.
+        secrets: what is true of every declared secret.
     """
 
     obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[SecretStatus, ...] = ()
 
 
 def status(
@@ -60,6 +63,7 @@ def status(
         conditions.isolated(declared, spec, zones, state, now),
         conditions.agreements(plan),
         conditions.encrypted(volumes),
+        conditions.current(findings.secrets),
         conditions.compliant(zones, violations),
     )
     quarantined = sum(len(_quarantined(state, zone.namespace)) for zone in zones)
@@ -68,6 +72,7 @@ def status(
         conditions=_conditions(declared, state, said, now),
         zones=zones,
         volumes=volumes,
+        secrets=findings.secrets,
         violations=violations,
         quarantined=quarantined,
         remediations=tuple(state.remembered(declared.name)),
@@ -96,7 +101,8 @@ def unreadable(declared: Declared, state: State, now: dt.datetime) -> Status:
 def dump(status: Status) -> dict[str, Any]:
     """Return a status as it is written: an empty list says no more than an absent one."""
     dumped = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-    dumped["zones"] = [_without_empty(zone) for zone in dumped["zones"]]
+    for entries in ("zones", "secrets"):
+        dumped[entries] = [_without_empty(entry) for entry in dumped[entries]]
     return _without_empty(dumped)
 
 

@@ -27,10 +27,12 @@ from phiwarden.controller.observe import Observer
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.remedy import Remedy
+from phiwarden.controller.secrets import SecretObserver
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import State
 from phiwarden.controller.stores import StorageObserver
 from phiwarden.controller.teardown import Teardown
+from phiwarden.controller.wakes import Wakes
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.chart import installed
 from phiwarden.rulebook.evaluate import Judge, judge_with
@@ -74,6 +76,7 @@ class Controller:
     _look_again: Callable[[str], None] | None = None
     _api: Api | None = None
     _optional: Optional | None = None
+    _wakes: Wakes | None = None
 
     async def start(self) -> None:
         """Begin; one that fails leaves nothing behind, since kopf tries again."""
@@ -93,7 +96,8 @@ class Controller:
         )
         self._look_again = queues.workloads.add
         stores = StorageObserver(self.state, queues)
-        observer = Observer(self.state, queues, enforcement, self.clock, stores)
+        secrets = SecretObserver(self.state, queues, self.clock)
+        observer = Observer(self.state, queues, enforcement, self.clock, stores, secrets)
         boundary, running = observer.reflectors(api)
         self._optional = observer.optional(api)
         await self._follow([self._optional.reflector()])
@@ -119,6 +123,8 @@ class Controller:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        if self._wakes is not None:
+            self._wakes.stop()
         if self._optional is not None:
             await self._optional.stop()
             self._optional = None
@@ -157,6 +163,7 @@ class Controller:
             await auditor.audit(key)
 
         queues = Queues(WorkQueue("reconcile", reconcile), WorkQueue("audit", audit))
+        wakes = self._wakes = Wakes(queues.workloads.add, self.clock)
         remedy = Remedy(api, self.state, queues, self.judge, recorder, self.clock)
         auditor = Auditor(api, self.state, queues, self.judge, remedy)
         reconciler = Reconciler(
@@ -168,6 +175,7 @@ class Controller:
             Applier(api, self.state),
             Teardown(api, self.state, recorder),
             recorder,
+            wakes,
             self.clock,
         )
         return queues

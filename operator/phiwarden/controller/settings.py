@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from phiwarden.boundary.secrets import SOURCES
 
 
 class SettingsError(ValueError):
@@ -20,6 +22,7 @@ class Settings:
         username: the user name under which the API server knows this controller.
         exempt_groups: groups that may change a boundary by hand (guard.exemptGroups).
         gateway_namespaces: namespaces of ingress controllers and gateways.
+        writers: user names of the operators that deliver secrets, by the kind of their objects.
         rules: folder of the platform team's own rules; None where there are none.
     """
 
@@ -27,6 +30,7 @@ class Settings:
     exempt_groups: tuple[str, ...]
     gateway_namespaces: tuple[str, ...]
     rules: Path | None = None
+    writers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def namespace(self) -> str:
@@ -38,7 +42,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings.
 
     Raises:
-        SettingsError: PHIWARDEN_USERNAME is no user name of a service account.
+        SettingsError: PHIWARDEN_USERNAME is no user name of a service account, or
+            PHIWARDEN_SECRET_WRITERS names no kind of source.
     """
     username = environment.get("PHIWARDEN_USERNAME", "")
     if username.count(":") != 3 or not username.startswith("system:serviceaccount:"):
@@ -52,8 +57,22 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         exempt_groups=_listed(environment.get("PHIWARDEN_EXEMPT_GROUPS", "")),
         gateway_namespaces=_listed(environment.get("PHIWARDEN_GATEWAY_NAMESPACES", "")),
         rules=Path(rules) if rules else None,
+        writers=_writers(environment.get("PHIWARDEN_SECRET_WRITERS", "")),
     )
 
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def _writers(text: str) -> dict[str, str]:
+    writers = {}
+    for entry in _listed(text):
+        kind, _, user = entry.partition("=")
+        if kind not in SOURCES or not user or any(letter.isspace() for letter in user):
+            raise SettingsError(
+                f"PHIWARDEN_SECRET_WRITERS must be like {SOURCES[0]}=system:serviceaccount:..., of"
+                f" {', '.join(SOURCES)}, and has {entry!r}"
+            )
+        writers[kind] = user
+    return writers

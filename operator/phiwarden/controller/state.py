@@ -18,6 +18,7 @@ from phiwarden.boundary.claims import Claimant, Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
+from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.storage.claims import Claim, Storage
 from phiwarden.storage.verdict import StorageClass, Volume
 
@@ -83,6 +84,19 @@ class Quarantined:
     """`Kind/name` of what makes its pods: a Deployment's ReplicaSets, else the object itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What we made to ask a store for a secret.
+
+    Attributes:
+        wanted: digest of what was compiled.
+        stored: digest of what the API server made of it, with what its CRD fills in.
+    """
+
+    wanted: bytes
+    stored: bytes
+
+
 @dataclass
 class State:
     """Everything that is known. Changed by the event loop's thread alone.
@@ -105,6 +119,12 @@ class State:
         storage_classes: StorageClasses, by name.
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
+        secrets: what is known of Secrets, by namespace and name.
+        reports: what stores' operators report, by namespace, kind and name of the object.
+        deliveries: the same by (namespace, Secret), then by kind and name of the object.
+        changes: when declared secrets can have got their values, by (namespace, name).
+        types: whether a Secret has a type, by (uid, type): neither can change.
+        asked: what asks stores for secrets, by (namespace, kind, name).
         kinds: custom resources of others that the cluster has, by name of the kind.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
@@ -126,6 +146,12 @@ class State:
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
+    secrets: dict[str, dict[str, Secret]] = field(default_factory=dict)
+    reports: dict[tuple[str, str, str], tuple[Delivery, ...]] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str], dict[ObjectKey, Delivery]] = field(default_factory=dict)
+    changes: dict[tuple[str, str], LastChange] = field(default_factory=dict)
+    types: dict[tuple[str, str], bool] = field(default_factory=dict)
+    asked: dict[tuple[str, str, str], Asked] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()

@@ -49,7 +49,8 @@ def faults(policy: Mapping[str, Any]) -> Iterator[str]:
             length = f"{len(variable['expression']):,} of at most {LONGEST:,} characters"
             yield f"it takes {length} in a policy: ask less, or in fewer words"
     found = costs(policy)
-    for name in ("clean", "failures", *(condition["name"] for condition in conditions)):
+    lists = (name for name in found if name.startswith("failures"))
+    for name in ("clean", *lists, *(condition["name"] for condition in conditions)):
         if found[name].most > PER_EXPRESSION:
             yield (
                 f"it may cost {found[name].most:,} of at most {PER_EXPRESSION:,}, chiefly"

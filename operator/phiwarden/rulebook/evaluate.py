@@ -181,18 +181,27 @@ def _variables(
         "clusterRoles": list(zone.cluster_roles),
         "storageClasses": list(zone.storage_classes),
         "withheldClaims": list(zone.withheld_claims),
+        "secretsKnown": zone.secrets is not None,
+        "overdueSecrets": list(zone.overdue_secrets),
+        "ownedSecrets": list(zone.owned_secrets),
         "trusted": trusted,
         "handmade": True,
         "ofPod": False,
         "putBack": False,
     }
     if subject.shape is not None:
-        return variables | _pod(subject.shape, obj)
+        pod = _pod(subject.shape, obj)
+        return variables | pod | {"readableSecrets": _readable(zone, pod["serviceAccount"])}
     if subject.name == "configmaps":
         entries = _map(obj.get("data"))
         size = sum(len(value) for value in entries.values() if isinstance(value, str))
         return variables | {"entries": entries, "entryCount": len(entries), "size": size}
     return variables
+
+
+def _readable(zone: ZoneBoundary, account: Any) -> list[str]:
+    pairs = (entry.split("/") for entry in zone.secrets or ())
+    return [secret for secret, consumer in pairs if consumer == account]
 
 
 def _pod(shape: Shape, obj: Mapping[str, Any]) -> dict[str, Any]:

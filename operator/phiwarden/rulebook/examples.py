@@ -164,7 +164,9 @@ def _lists(rule: Rule, example: Example) -> tuple[str, ...]:
 
 def debugged(rule: Rule, example: Example) -> dict[str, Any] | None:
     """Return a pod whose ephemeral container has the example's changes, if the rule looks there."""
-    asked = any(check.each is Each.CONTAINER for check in rule.checks)
+    asked = any(
+        check.each is Each.CONTAINER and rule.reads_of(check) is Reads.POD for check in rule.checks
+    )
     if example.container is None or not asked:
         return None
     return manifest(PODS.kinds[0], pod_template(example, "ephemeralContainers"))

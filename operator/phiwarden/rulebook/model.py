@@ -60,6 +60,10 @@ class Reads(StrEnum):
     """ConfigMap."""
     SECRET = "secret"  # noqa: S105 - the name of a kind
     """Type and annotations of a Secret; its values are read by no rule and by no process."""
+    SECRET_WRITE = "secret-write"  # noqa: S105
+    """Requests that write a Secret; its values are compared by the API server alone."""
+    SECRET_SOURCE = "secret-source"  # noqa: S105
+    """What asks a store for a Secret, or has a certificate put into one."""
     REVISION = "revision"
     """ControllerRevision: the history of a StatefulSet or DaemonSet."""
     SESSION = "session"

@@ -34,6 +34,9 @@ _READS: Final[Mapping[str, str]] = {
     Reads.CLAIM_TEMPLATES: "volumeClaimTemplates of a StatefulSet",
     Reads.CLAIM: "PersistentVolumeClaim",
     Reads.CLAIM_DELETION: "the deletion of a PersistentVolumeClaim",
+    Reads.SECRET_WRITE: "writes to a Secret",
+    Reads.SECRET_SOURCE: "what asks a store for a Secret (ExternalSecret, VaultStaticSecret,"
+    " VaultDynamicSecret, VaultPKISecret, SecretProviderClass, Certificate)",
     Reads.SERVICE: "Service",
     Reads.NETWORK_POLICY: "NetworkPolicy",
     Reads.ROUTE: "Ingress, Gateway, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute",

@@ -36,10 +36,13 @@ ZONE: Final = (
     "clusterRoles",
     "storageClasses",
     "withheldClaims",
+    "secretsKnown",
+    "overdueSecrets",
+    "ownedSecrets",
 )
 """Variables that every rule may use: `variables.data` and so on."""
 
-_POD: Final = ("pod", "serviceAccount")
+_POD: Final = ("pod", "serviceAccount", "readableSecrets")
 VARIABLES: Final[dict[Reads, tuple[str, ...]]] = {
     Reads.POD: _POD,
     Reads.ROLLOUT: _POD,

@@ -24,7 +24,7 @@ from phiwarden.rulebook.policies import Manifest, binding, bindings, policy
 from phiwarden.rulebook.questions import clean, failures, questions
 from phiwarden.rulebook.shapes import NAMESPACE, NODE_PROXY, OWNED, PODS, Kind
 from phiwarden.rulebook.subjects import REQUESTS, SUBJECTS, Part
-from phiwarden.rulebook.verdicts import ANSWER, subject_policies, told
+from phiwarden.rulebook.verdicts import ANSWER, in_parts, subject_policies, told
 
 
 def _guard_policy(
@@ -66,7 +66,7 @@ def _guard_policy(
         variables=(
             words.TRUSTED,
             words.Variable("clean", passes),
-            words.Variable("failures", failures(asked, "request" if not exempt else "")),
+            *in_parts(failures(asked, "request" if not exempt else "")),
             *told(question.rule for question in asked),
             words.Variable("text", ANSWER),
         ),

@@ -214,7 +214,41 @@ CLAIM_DELETIONS: Final = Subject(
     operations=("DELETE",),
 )
 
-REQUESTS: Final = (SESSIONS, CLAIM_DELETIONS)
+SECRET_WRITES: Final = Subject(
+    "secret-writes",
+    "Lets the store that owns a Secret write it, and nobody else.",
+    (Kind("", "v1", "Secret", "secrets"),),
+    (
+        # Who wrote which entry when is what the age of a secret is known by.
+        Part(
+            (Reads.SECRET_WRITE,),
+            (
+                "data",
+                "type",
+                "immutable",
+                "metadata.annotations",
+                "metadata.labels",
+                "metadata.managedFields",
+            ),
+        ),
+    ),
+)
+
+SECRET_SOURCES: Final = Subject(
+    "secret-sources",
+    "Keeps what asks a store for a declared Secret as it was declared.",
+    (
+        Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets"),
+        Kind("secrets.hashicorp.com", "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"),
+        Kind("secrets.hashicorp.com", "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"),
+        Kind("secrets.hashicorp.com", "v1beta1", "VaultPKISecret", "vaultpkisecrets"),
+        Kind("secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"),
+        Kind("cert-manager.io", "v1", "Certificate", "certificates"),
+    ),
+    (Part((Reads.SECRET_SOURCE,), ("spec",), base="spec"),),
+)
+
+REQUESTS: Final = (SESSIONS, CLAIM_DELETIONS, SECRET_WRITES, SECRET_SOURCES)
 """What is judged by what is asked for, and by no object that is to be stored."""
 
 _BY_KIND: Final = {kind.kind: subject for subject in SUBJECTS for kind in subject.kinds}

@@ -41,18 +41,28 @@ _STATIC: Final = (
 
 def _zone_texts(asked: _Asked) -> tuple[words.Variable, ...]:
     """Return the answer: which rules are broken, all of them, then where, then what to do."""
-    listed = " + ".join(
-        f"({words.same(part)} ? [] : {failures(questions_, part.base)})"
+    lists = [
+        f"({words.same(part)} ? [] : {found})"
         for part, questions_ in asked.items()
-    )
+        for found in failures(questions_, part.base)
+    ]
     return (
-        words.Variable("failures", listed),
+        *in_parts(lists),
         *told(question.rule for questions_ in asked.values() for question in questions_),
         words.Variable(
             "text",
             f"!variables.readable ? {_UNREADABLE} : {_ZONE_NAME} + {ANSWER}",
         ),
     )
+
+
+def in_parts(lists: Sequence[str]) -> tuple[words.Variable, ...]:
+    """Return all failures, and the variables that they are put together from."""
+    if len(lists) == 1:
+        return (words.Variable("failures", lists[0]),)
+    parts = [words.Variable(f"failures{number}", text) for number, text in enumerate(lists, 1)]
+    whole = " + ".join(f"variables.{part.name}" for part in parts)
+    return (*parts, words.Variable("failures", whole))
 
 
 ANSWER: Final = "variables.failures.join(' | ') + ' | ' + variables.fixes.join(' | ')"

@@ -114,6 +114,10 @@ ZONE: Final = (
     Variable("clusterRoles", _listed(names.CLUSTER_ROLES)),
     Variable("storageClasses", _listed_if_there(names.STORAGE_CLASSES)),
     Variable("withheldClaims", _listed_if_there(names.WITHHELD_CLAIMS)),
+    # Where an older version wrote the boundary nothing is known of secrets, and nothing refused.
+    Variable("secretsKnown", f"'{names.SECRETS}' in {_NOTES}"),
+    Variable("overdueSecrets", _listed_if_there(names.OVERDUE_SECRETS)),
+    Variable("ownedSecrets", _listed_if_there(names.OWNED_SECRETS)),
 )
 """What the declaration says of the zone that a request is for."""
 
@@ -198,6 +202,12 @@ def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
             " : has(variables.pod.serviceAccount) ? variables.pod.serviceAccount : 'default'",
             short=True,
         ),
+        Variable(
+            "readableSecrets",
+            f"({_listed_if_there(names.SECRETS)})"
+            ".filter(entry, entry.endsWith('/' + variables.serviceAccount))"
+            ".map(entry, entry.split('/')[0])",
+        ),
         Variable("bulk", _BULK),
         *held,
     )
@@ -241,6 +251,8 @@ _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
     Reads.CLAIM: (_OF_POD,),
     Reads.CLAIM_DELETION: (TRUSTED,),
+    Reads.SECRET_WRITE: (TRUSTED,),
+    Reads.SECRET_SOURCE: (TRUSTED,),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (

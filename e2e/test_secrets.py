@@ -1,0 +1,175 @@
+"""Secrets: who may read and write them, how old they are, and that no value is ever looked at."""
+
+from __future__ import annotations
+
+import datetime as dt
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from e2e import workloads
+from e2e.product import Operator, Product, running
+from e2e.rest import JSON_PATCH, MERGE, Answer, Rest
+from e2e.waiting import until
+from e2e.workloads import NAMESPACES, WORKLOADS, clinic, deployment, status, unique, wait, zone
+
+HASH = "reconcile.external-secrets.io/data-hash"
+CERTIFICATE = "kubernetes.io/tls"
+
+
+@pytest.fixture(scope="module")
+def operator(product: Product) -> Iterator[Operator]:
+    with running(product) as started:
+        yield started
+
+
+@pytest.fixture
+def name(operator: Operator, admin: Rest) -> Iterator[str]:
+    chosen = unique("vault")
+    yield chosen
+    admin.delete(f"{WORKLOADS}/{chosen}")
+
+
+def declare(admin: Rest, name: str, *secrets: dict[str, Any], **spec: Any) -> Answer:
+    images = {"registries": ["registry.hospital.example/portal"]}
+    accounts = [{"name": "app"}, {"name": "batch"}]
+    zones = [zone("clinical", data="phi", images=images, serviceAccounts=accounts)]
+    body = clinic(name, zones=zones, flows=[], externals=[], secrets=list(secrets), **spec)
+    return workloads.apply(admin, body)
+
+
+def declared(admin: Rest, name: str, *secrets: dict[str, Any], **spec: Any) -> None:
+    """Declare secrets, and wait until the boundary stands."""
+    answer = declare(admin, name, *secrets, **spec)
+    assert answer.ok, answer.message
+    wait(admin, name, "Ready", "True")
+
+
+def secret(name: str = "db", **fields: Any) -> dict[str, Any]:
+    return {"name": name, "zone": "clinical", **fields}
+
+
+def path(name: str) -> str:
+    return f"{NAMESPACES}/{name}-clinical/secrets"
+
+
+def store(
+    rest: Rest,
+    name: str,
+    of: str = "db",
+    *,
+    kind: str = "Opaque",
+    note: dict[str, str] | None = None,
+    **data: str,
+) -> dict[str, Any]:
+    """Have a Secret delivered."""
+    values = {key: b64encode(value.encode()).decode() for key, value in data.items()}
+    metadata = {"name": of, "annotations": note or {}}
+    answer = rest.create(path(name), {"metadata": metadata, "type": kind, "data": values})
+    assert answer.ok, answer.message
+    return answer.body
+
+
+def aged(rest: Rest, name: str, days: int, of: str = "db") -> None:
+    """Have it that a Secret was written so long ago."""
+    time = (dt.datetime.now(dt.UTC) - dt.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    managed = rest.get(f"{path(name)}/{of}").body["metadata"]["managedFields"]
+    patch = [
+        {"op": "replace", "path": f"/metadata/managedFields/{index}/time", "value": time}
+        for index in range(len(managed))
+    ]
+    # The API server ignores a change of times alone.
+    patch.append({"op": "add", "path": "/metadata/labels", "value": {"aged": str(days)}})
+    where = f"{path(name)}/{of}"
+    answer = rest.request("PATCH", where, patch, content=JSON_PATCH, fieldManager="clock")
+    assert answer.ok, answer.message
+    assert answer.body["metadata"]["managedFields"][0]["time"] == time
+
+
+def told(admin: Rest, name: str, of: str = "db") -> dict[str, Any]:
+    found = [entry for entry in status(admin, name).get("secrets", ()) if entry["name"] == of]
+    return found[0] if found else {}
+
+
+def stands(admin: Rest, name: str, standing: str, of: str = "db") -> dict[str, Any]:
+    """Wait until the status says so of a secret, and return what it says."""
+    until(lambda: told(admin, name, of).get("standing") == standing, f"{of} is {standing}")
+    return told(admin, name, of)
+
+
+def reader(name: str, of: str = "db", account: str = "app", **fields: Any) -> dict[str, Any]:
+    """Return a Deployment that reads a Secret into its environment."""
+    made = deployment(name, replicas=2, **fields)
+    pod = made["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = account
+    reference = {"secretKeyRef": {"name": of, "key": "password"}}
+    pod["containers"][0]["env"] = [{"name": "DB_PASSWORD", "valueFrom": reference}]
+    return made
+
+
+def rollouts(name: str) -> str:
+    return f"/apis/apps/v1/namespaces/{name}-clinical/deployments"
+
+
+def test_only_declared_consumers_read_a_secret(admin: Rest, engineer: Rest, name: str) -> None:
+    declared(admin, name, secret(consumers=["app"]))
+    until(
+        lambda: engineer.create(rollouts(name), reader("api"), dry_run=True).ok,
+        "a consumer may read it",
+    )
+    for made in (reader("api", account="batch"), reader("api", of="other")):
+        answer = engineer.create(rollouts(name), made, dry_run=True)
+        assert "PHI-SEC-002 spec.template.spec.containers[app].env" in answer.message
+    assert declare(admin, name, secret(consumers=["app", "batch"])).ok
+    until(
+        lambda: engineer.create(rollouts(name), reader("api", account="batch"), dry_run=True).ok,
+        "another consumer may read it",
+    )
+
+
+def test_an_overdue_secret_holds_back_a_rollout_until_it_is_rotated(
+    admin: Rest, engineer: Rest, name: str
+) -> None:
+    declared(
+        admin,
+        name,
+        secret(consumers=["app"], maxAge="90d"),
+        clinicalImpact="care-support",
+    )
+    store(admin, name, password="one")
+    entry = stands(admin, name, "Unproven")
+    assert "whether its value changed then is not shown" in entry["evidence"]
+    wait(admin, name, "SecretsCurrent", "Unknown", "Unproven")
+    aged(admin, name, 91)
+    assert "older than 90 days" in stands(admin, name, "Overdue")["evidence"]
+    wait(admin, name, "SecretsCurrent", "False", "Overdue")
+    until(
+        lambda: (
+            "PHI-SEC-003" in engineer.create(rollouts(name), reader("api"), dry_run=True).message
+        ),
+        "nothing new is rolled out",
+    )
+    rotated = {"stringData": {"password": "two"}}
+    assert admin.request("PATCH", f"{path(name)}/db", rotated, content=MERGE).ok
+    stands(admin, name, "Unproven")
+    until(
+        lambda: engineer.create(rollouts(name), reader("api"), dry_run=True).ok,
+        "it is rolled out again",
+    )
+
+
+def test_a_change_of_the_fingerprint_proves_a_rotation(admin: Rest, name: str) -> None:
+    declared(admin, name, secret(maxAge="90d"))
+    store(admin, name, note={HASH: "a"}, password="one")
+    stands(admin, name, "Unproven")
+    # Written, and the value is the same.
+    label = {"metadata": {"labels": {"team": "portal"}}}
+    assert admin.request("PATCH", f"{path(name)}/db", label, content=MERGE).ok
+    changed = {"metadata": {"annotations": {HASH: "b"}}, "stringData": {"password": "two"}}
+    assert told(admin, name)["changeProven"] is False
+    assert admin.request("PATCH", f"{path(name)}/db", changed, content=MERGE).ok
+    entry = stands(admin, name, "Proven")
+    assert entry["changeProven"] is True
+    wait(admin, name, "SecretsCurrent", "True", "Current")

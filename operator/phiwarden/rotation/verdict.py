@@ -1,0 +1,230 @@
+"""The verdict on a declared secret."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from phiwarden.api.durations import to_timedelta
+from phiwarden.api.secrets import DeclaredSecret
+from phiwarden.rotation.model import Delivery, LastChange, Secret
+
+SKEW: Final = dt.timedelta(minutes=5)
+"""How far clocks may be apart before a time in the future is one that cannot be."""
+
+
+class Standing(StrEnum):
+    """What is true of a declared secret; worse ones come first."""
+
+    MISSING = "Missing"
+    """It is not there."""
+    INCOMPLETE = "Incomplete"
+    """Entries that it must have are not there."""
+    WRONG_TYPE = "WrongType"
+    EXPIRED = "Expired"
+    """Its certificate has ended."""
+    EXPIRING = "Expiring"
+    """Its certificate ends within minimumRemaining."""
+    OVERDUE = "Overdue"
+    """Its value is older than maxAge for certain."""
+    NOT_SYNCED = "NotSynced"
+    """The store's operator could not deliver it."""
+    UNPROVEN = "Unproven"
+    """Nothing shows how old its value is, or when its certificate ends."""
+    ATTESTED = "Attested"
+    """Whoever delivers it says that it is young enough."""
+    PROVEN = "Proven"
+    """Its value was seen to change, and not longer ago than maxAge."""
+    PRESENT = "Present"
+    """It is there, and no age is asked for."""
+
+
+HOLDS_BACK: Final = frozenset({Standing.EXPIRED, Standing.EXPIRING, Standing.OVERDUE})
+"""Secrets with which nothing new is rolled out (PHI-SEC-003)."""
+
+SHORT: Final = tuple(Standing)[: tuple(Standing).index(Standing.UNPROVEN)]
+"""Standings that somebody has to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict, and what it rests on.
+
+    Attributes:
+        standing: the verdict.
+        evidence: what it rests on, in words.
+        traps: what looks like more than it is.
+        not_after: when its certificate ends, if that is known.
+        until: when time alone makes another verdict; None for never.
+    """
+
+    standing: Standing
+    evidence: str
+    traps: tuple[str, ...] = ()
+    not_after: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+
+def finding(
+    declared: DeclaredSecret,
+    secret: Secret | None,
+    delivery: Delivery | None,
+    change: LastChange | None,
+    now: dt.datetime,
+    *,
+    right_type: bool | None = None,
+) -> Finding:
+    """Return the verdict on a declared secret.
+
+    Args:
+        declared: what is asked of it.
+        secret: as it is; None where there is none.
+        delivery: what its store's operator reports, if anything does.
+        change: when it can have got its value; None only without a secret.
+        now: the time.
+        right_type: whether it has the declared type; None where nobody could look.
+    """
+    if secret is None or change is None:
+        return Finding(Standing.MISSING, _absence(delivery))
+    if right_type is False:
+        return Finding(Standing.WRONG_TYPE, f"it is not of type {declared.type}")
+    if lacking := _lacking(declared, secret):
+        return Finding(Standing.INCOMPLETE, f"without {', '.join(lacking)}")
+    traps = (*secret.odd, *(delivery.traps if delivery is not None else ()))
+    found = _worst(
+        _age(declared, secret, delivery, change, now), _end(declared, secret, delivery, now)
+    )
+    if found.standing not in HOLDS_BACK and delivery is not None and delivery.ready is False:
+        refused = f"{delivery.kind} {delivery.name} is not ready ({delivery.reason or 'no reason'})"
+        found = replace(
+            found, standing=Standing.NOT_SYNCED, evidence=f"{refused}; {found.evidence}"
+        )
+    if secret.keys is None and declared.keys:
+        untold = "its metadata tell of no fields: whether its entries are there is not known"
+        traps = (*traps, untold)
+    return replace(found, traps=(*traps, *found.traps))
+
+
+def _absence(delivery: Delivery | None) -> str:
+    if delivery is None:
+        return "there is no such Secret"
+    state = "is ready" if delivery.ready else delivery.reason or "has said nothing yet"
+    return f"there is no such Secret; {delivery.kind} {delivery.name}: {state}"
+
+
+def _lacking(declared: DeclaredSecret, secret: Secret) -> list[str]:
+    if secret.keys is None:
+        return []
+    return sorted(set(declared.keys) - secret.keys)
+
+
+def _worst(*findings: Finding) -> Finding:
+    order = tuple(Standing)
+    worst = min(findings, key=lambda found: order.index(found.standing))
+    ends = [found.until for found in findings if found.until is not None]
+    not_after = next((found.not_after for found in findings if found.not_after), None)
+    return replace(worst, until=min(ends, default=None), not_after=not_after)
+
+
+def _age(
+    declared: DeclaredSecret,
+    secret: Secret,
+    delivery: Delivery | None,
+    change: LastChange,
+    now: dt.datetime,
+) -> Finding:
+    if declared.max_age is None:
+        return Finding(Standing.PRESENT, "it is there")
+    limit = to_timedelta(declared.max_age)
+    traps: list[str] = []
+    stated = delivery.rotated if delivery is not None else None
+    if stated is not None and stated > now + SKEW:
+        traps.append("its store dates the rotation in the future, which does not count")
+        stated = None
+    if stated is not None and delivery is not None:
+        return _aged(
+            stated,
+            limit,
+            now,
+            Standing.PROVEN,
+            f"rotated {_day(stated)}, as {delivery.kind} {delivery.name} tells",
+            traps,
+        )
+    latest = min(change.time, now)
+    if change.time > now + SKEW:
+        traps.append("it was written in the future: clocks disagree")
+    if change.proven:
+        return _aged(
+            latest,
+            limit,
+            now,
+            Standing.PROVEN,
+            f"its value was seen to change on {_day(latest)}",
+            traps,
+        )
+    word, doubt = _word(secret, now)
+    traps += doubt
+    if word is not None:
+        return _aged(
+            word,
+            limit,
+            now,
+            Standing.ATTESTED,
+            f"rotated {_day(word)}, on the word of whoever delivers it",
+            traps,
+        )
+    said = f"written last on {_day(latest)}; whether its value changed then is not shown"
+    return _aged(latest, limit, now, Standing.UNPROVEN, said, traps)
+
+
+def _word(secret: Secret, now: dt.datetime) -> tuple[dt.datetime | None, list[str]]:
+    """Return the deliverer's word on the rotation, if it can be true; else why it does not count."""
+    word = secret.rotated_at
+    if word is None:
+        return None, []
+    if word > now + SKEW:
+        return None, ["its rotation is dated in the future, which does not count"]
+    if secret.written is not None and secret.written + SKEW < word:
+        return None, [
+            "its rotation is dated after its entries were written last, and does not count"
+        ]
+    return word, []
+
+
+def _aged(
+    since: dt.datetime,
+    limit: dt.timedelta,
+    now: dt.datetime,
+    young: Standing,
+    evidence: str,
+    traps: list[str],
+) -> Finding:
+    if now - since > limit:
+        return Finding(Standing.OVERDUE, f"{evidence}: older than {limit.days} days", tuple(traps))
+    return Finding(young, evidence, tuple(traps), until=since + limit)
+
+
+def _end(
+    declared: DeclaredSecret, secret: Secret, delivery: Delivery | None, now: dt.datetime
+) -> Finding:
+    ends = delivery.not_after if delivery is not None else None
+    told = f"as {delivery.kind} {delivery.name} tells" if delivery is not None and ends else ""
+    if ends is None and secret.not_after is not None:
+        ends, told = secret.not_after, "on the word of whoever delivers it"
+    if declared.minimum_remaining is None:
+        return Finding(Standing.PRESENT, "it is there", not_after=ends)
+    if ends is None:
+        return Finding(Standing.UNPROVEN, "nothing tells when its certificate ends")
+    least = to_timedelta(declared.minimum_remaining)
+    said = f"its certificate ends on {_day(ends)}, {told}"
+    if ends <= now:
+        return Finding(Standing.EXPIRED, said, not_after=ends)
+    if ends - now < least:
+        return Finding(Standing.EXPIRING, said, not_after=ends, until=ends)
+    return Finding(Standing.PRESENT, said, not_after=ends, until=ends - least)
+
+
+def _day(time: dt.datetime) -> str:
+    return f"{time.astimezone(dt.UTC):%Y-%m-%d}"
