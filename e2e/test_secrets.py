@@ -173,3 +173,69 @@ def test_a_change_of_the_fingerprint_proves_a_rotation(admin: Rest, name: str) -
     entry = stands(admin, name, "Proven")
     assert entry["changeProven"] is True
     wait(admin, name, "SecretsCurrent", "True", "Current")
+
+
+def seen(admin: Rest, name: str, app: str) -> dict[str, Any]:
+    return admin.get(f"{rollouts(name)}/{app}").body
+
+
+def mark(admin: Rest, name: str, app: str) -> str | None:
+    """Return what the operator noted in a template when it rolled it over."""
+    template = seen(admin, name, app)["spec"]["template"]
+    found: str | None = template["metadata"].get("annotations", {}).get("phiwarden.dev/restarted-at")
+    return found
+
+
+def rotate(admin: Rest, name: str, value: str) -> None:
+    """Have the store deliver another value."""
+    changed = {"metadata": {"annotations": {HASH: value}}, "stringData": {"password": value}}
+    assert admin.request("PATCH", f"{path(name)}/db", changed, content=MERGE).ok
+
+
+def test_what_reads_a_rotated_secret_as_variables_is_rolled_over_one_after_the_other(
+    admin: Rest, engineer: Rest, name: str
+) -> None:
+    declared(admin, name, secret(consumers=["app"]))
+    store(admin, name, note={HASH: "one"}, password="one")
+    stands(admin, name, "Present")
+    for app in ("one", "two"):
+        answer = engineer.create(rollouts(name), reader(app))
+        assert answer.ok, answer.message
+    mounted = deployment("mounts")
+    mounted["spec"]["template"]["spec"]["volumes"] = [{"name": "db", "secret": {"secretName": "db"}}]
+    assert engineer.create(rollouts(name), mounted).ok
+    for app in ("one", "two", "mounts"):
+        until(workloads.available(admin, f"{name}-clinical", app), f"{app} runs", within=60)
+    generation = seen(admin, name, "mounts")["metadata"]["generation"]
+    rotate(admin, name, "two")
+    until(lambda: mark(admin, name, "one"), "the first is rolled over")
+    # The second waits for all pods of the first.
+    until(
+        lambda: mark(admin, name, "two") is None
+        or workloads.available(admin, f"{name}-clinical", "one")(),
+        "the first is done before the second begins",
+    )
+    until(lambda: mark(admin, name, "two"), "the second is rolled over", within=60)
+    wait(admin, name, "SecretsCurrent", "True", "Current")
+    assert "holding" not in told(admin, name)
+    assert seen(admin, name, "mounts")["metadata"]["generation"] == generation
+    events = admin.get(f"{NAMESPACES}/{name}-clinical/events", fieldSelector="reason=SecretRotated")
+    assert {e["involvedObject"]["name"] for e in events.body["items"]} == {"one", "two"}
+
+
+def test_a_single_replica_of_direct_care_is_reported_and_not_restarted(
+    admin: Rest, engineer: Rest, name: str
+) -> None:
+    declared(admin, name, secret(consumers=["app"]), enforcement="warn")
+    store(admin, name, note={HASH: "one"}, password="one")
+    stands(admin, name, "Present")
+    single = reader("single")
+    single["spec"]["replicas"] = 1
+    assert engineer.create(rollouts(name), single).ok
+    until(workloads.available(admin, f"{name}-clinical", "single"), "it runs", within=60)
+    assert workloads.change(admin, name, enforcement="enforce").ok
+    wait(admin, name, "Ready", "True")
+    rotate(admin, name, "two")
+    until(lambda: told(admin, name).get("holding") == ["Deployment/single"], "it is reported")
+    wait(admin, name, "SecretsCurrent", "False", "OldValueHeld")
+    assert mark(admin, name, "single") is None

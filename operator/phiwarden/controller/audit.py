@@ -16,6 +16,7 @@ from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
 from phiwarden.remediation.plan import REMEDIED
+from phiwarden.rotation.consumers import env_secrets
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
@@ -138,6 +139,9 @@ class Auditor:
         self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]
     ) -> tuple[Failure, ...]:
         """Note the verdict on an object, and return the failures that deny."""
+        if key.kind in REMEDIED:
+            readers = self.state.readers.setdefault(key.namespace, {})
+            readers[key.kind, key.name] = env_secrets(body["spec"]["template"])
         denied = tuple(f for f in failures if f.severity is Severity.DENY)
         rules = tuple(dict.fromkeys(failure.rule for failure in failures))[:MAX_RULES]
         verdict = Verdict(rules, summary(failures), bool(denied))

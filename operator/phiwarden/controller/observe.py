@@ -168,6 +168,7 @@ class Observer:
                 self.state.verdicts,
                 self.state.quarantined,
                 self.state.owned,
+                self.state.readers,
                 self.state.judged,
                 self.queues.later,
             ):
@@ -295,6 +296,7 @@ class Observer:
         return seen
 
     def _forget(self, namespace: str, kind: str, name: str) -> None:
+        self.state.readers.get(namespace, {}).pop((kind, name), None)
         gone = self.state.verdicts.get(namespace, {}).pop((kind, name), None)
         left = self.state.quarantined.get(namespace, {}).pop((kind, name), None)
         if gone is not None or left is not None:

@@ -22,6 +22,7 @@ from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
+from phiwarden.controller.restarts import LOOK_AGAIN, Restarts
 from phiwarden.controller.secrets import (
     Judged,
     judge,
@@ -51,6 +52,7 @@ class Reconciler:
     applier: Applier
     teardown: Teardown
     recorder: Recorder
+    restarts: Restarts
     wakes: Wakes
     clock: Clock
 
@@ -69,7 +71,6 @@ class Reconciler:
         obstacles = self._obstacles(declared, declared.spec)
         await look_at_types(self.api, declared, declared.spec, self.state)
         secrets = judge(declared.name, declared.spec, self.state, self.clock())
-        self.wakes.at(declared.name, next_change(secrets))
         facts = self._facts(declared, declared.spec, obstacles, secrets)
         plan = compile_boundary(declared.name, declared.spec, facts)
         if await self._judge_before_change(plan):
@@ -79,12 +80,15 @@ class Reconciler:
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
+        holding = await self.restarts.run(declared.spec, secrets)
+        due = [next_change(secrets), self.clock() + LOOK_AGAIN if holding else None]
+        self.wakes.at(declared.name, min((time for time in due if time), default=None))
         status = report.status(
             declared,
             declared.spec,
             plan,
             facts,
-            report.Findings(obstacles, failures, statuses(secrets, {})),
+            report.Findings(obstacles, failures, statuses(secrets, holding)),
             self.state,
             self.clock(),
         )

@@ -16,6 +16,7 @@ from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import JSON_PATCH, MERGE_PATCH, Api, Refused
 from phiwarden.cluster.events import EventType, Recorder
+from phiwarden.cluster.selectors import selector
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Quarantined, State
 from phiwarden.evidence.decisions import Decision, record
@@ -195,7 +196,7 @@ class Remedy:
             }
         pods = await self.api.list(
             resources.collection(resources.POD, key.namespace),
-            {"labelSelector": _selector(body["spec"].get("selector") or {})},
+            {"labelSelector": selector(body["spec"].get("selector") or {})},
         )
         patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
         wrong = [
@@ -211,9 +212,9 @@ class Remedy:
 
     async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the ReplicaSets that a Deployment's selector matches."""
-        selector = _selector(body["spec"].get("selector") or {})
+        wanted = selector(body["spec"].get("selector") or {})
         path = resources.collection(REPLICA_SET, key.namespace)
-        return await self.api.list(path, {"labelSelector": selector})
+        return await self.api.list(path, {"labelSelector": wanted})
 
     async def _label_pod(self, namespace: str, name: str, patch: Any) -> None:
         try:
@@ -300,20 +301,3 @@ def _controller(obj: Mapping[str, Any]) -> str | None:
     """Return the uid of what controls an object, or None."""
     owners = obj["metadata"].get("ownerReferences") or ()
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
-
-
-def _selector(selector: Mapping[str, Any]) -> str:
-    """Return a label selector as the text that the API takes."""
-    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
-    for term in selector.get("matchExpressions") or ():
-        key, values = term["key"], ",".join(term.get("values") or ())
-        match term["operator"]:
-            case "In":
-                parts.append(f"{key} in ({values})")
-            case "NotIn":
-                parts.append(f"{key} notin ({values})")
-            case "Exists":
-                parts.append(key)
-            case "DoesNotExist":
-                parts.append(f"!{key}")
-    return ",".join(parts)

@@ -27,6 +27,7 @@ from phiwarden.controller.observe import Observer
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.remedy import Remedy
+from phiwarden.controller.restarts import Restarts
 from phiwarden.controller.secrets import SecretObserver
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import State
@@ -175,6 +176,7 @@ class Controller:
             Applier(api, self.state),
             Teardown(api, self.state, recorder),
             recorder,
+            Restarts(api, self.state, recorder),
             wakes,
             self.clock,
         )

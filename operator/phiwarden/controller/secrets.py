@@ -20,7 +20,7 @@ from phiwarden.controller.state import Declared, State
 from phiwarden.rotation.change import combined, first_seen, followed
 from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.rotation.read import READERS, secret_of
-from phiwarden.rotation.verdict import HOLDS_BACK, Finding, Standing, finding
+from phiwarden.rotation.verdict import HOLDS_BACK, Finding, Standing, finding, rotation
 from phiwarden.rulebook.shapes import Kind
 
 NEVER_DECLARED: Final = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
@@ -136,6 +136,7 @@ class Judged:
         secret: as it is; None where there is none.
         change: when it can have got its value; None without a secret.
         finding: the verdict.
+        rotated: its last rotation that is known of.
     """
 
     namespace: str
@@ -143,6 +144,7 @@ class Judged:
     secret: Secret | None
     change: LastChange | None
     finding: Finding
+    rotated: dt.datetime | None = None
 
 
 def judge(workload: str, spec: WorkloadSpec, state: State, now: dt.datetime) -> tuple[Judged, ...]:
@@ -167,7 +169,10 @@ def judge(workload: str, spec: WorkloadSpec, state: State, now: dt.datetime) -> 
         verdict = finding(declared, secret, delivery, change, now, right_type=right)
         if secret is None:
             verdict = _explained(verdict, declared, delivery, state)
-        found.append(Judged(namespace, declared, secret, change, verdict))
+        rotated = None
+        if secret is not None and change is not None:
+            rotated = rotation(secret, delivery, change, now).time
+        found.append(Judged(namespace, declared, secret, change, verdict, rotated))
     return tuple(found)
 
 

@@ -124,6 +124,8 @@ class State:
         deliveries: the same by (namespace, Secret), then by kind and name of the object.
         changes: when declared secrets can have got their values, by (namespace, name).
         types: whether a Secret has a type, by (uid, type): neither can change.
+        readers: Secrets that workloads read as environment variables, by namespace, and kind and
+            name of the workload.
         asked: what asks stores for secrets, by (namespace, kind, name).
         kinds: custom resources of others that the cluster has, by name of the kind.
         api_servers: endpoints of the API server.
@@ -151,6 +153,7 @@ class State:
     deliveries: dict[tuple[str, str], dict[ObjectKey, Delivery]] = field(default_factory=dict)
     changes: dict[tuple[str, str], LastChange] = field(default_factory=dict)
     types: dict[tuple[str, str], bool] = field(default_factory=dict)
+    readers: dict[str, dict[ObjectKey, frozenset[str]]] = field(default_factory=dict)
     asked: dict[tuple[str, str, str], Asked] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     api_servers: tuple[ApiServer, ...] = ()

@@ -138,45 +138,54 @@ def _age(
     if declared.max_age is None:
         return Finding(Standing.PRESENT, "it is there")
     limit = to_timedelta(declared.max_age)
+    known = rotation(secret, delivery, change, now)
+    if known.time is not None:
+        return _aged(known.time, limit, now, known.standing, known.evidence, known.traps)
+    latest = min(change.time, now)
+    said = f"written last on {_day(latest)}; whether its value changed then is not shown"
+    return _aged(latest, limit, now, Standing.UNPROVEN, said, known.traps)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The last rotation of a secret that is known of.
+
+    Attributes:
+        time: when; None if none is known.
+        standing: PROVEN or ATTESTED.
+        evidence: what it rests on, in words.
+        traps: what does not count.
+    """
+
+    time: dt.datetime | None
+    standing: Standing
+    evidence: str
+    traps: tuple[str, ...]
+
+
+def rotation(
+    secret: Secret, delivery: Delivery | None, change: LastChange, now: dt.datetime
+) -> Rotation:
+    """Return the last rotation of a secret that is known of."""
     traps: list[str] = []
     stated = delivery.rotated if delivery is not None else None
     if stated is not None and stated > now + SKEW:
         traps.append("its store dates the rotation in the future, which does not count")
-        stated = None
-    if stated is not None and delivery is not None:
-        return _aged(
-            stated,
-            limit,
-            now,
-            Standing.PROVEN,
-            f"rotated {_day(stated)}, as {delivery.kind} {delivery.name} tells",
-            traps,
-        )
+    elif stated is not None and delivery is not None:
+        said = f"rotated {_day(stated)}, as {delivery.kind} {delivery.name} tells"
+        return Rotation(stated, Standing.PROVEN, said, tuple(traps))
     latest = min(change.time, now)
     if change.time > now + SKEW:
         traps.append("it was written in the future: clocks disagree")
     if change.proven:
-        return _aged(
-            latest,
-            limit,
-            now,
-            Standing.PROVEN,
-            f"its value was seen to change on {_day(latest)}",
-            traps,
-        )
+        said = f"its value was seen to change on {_day(latest)}"
+        return Rotation(latest, Standing.PROVEN, said, tuple(traps))
     word, doubt = _word(secret, now)
     traps += doubt
     if word is not None:
-        return _aged(
-            word,
-            limit,
-            now,
-            Standing.ATTESTED,
-            f"rotated {_day(word)}, on the word of whoever delivers it",
-            traps,
-        )
-    said = f"written last on {_day(latest)}; whether its value changed then is not shown"
-    return _aged(latest, limit, now, Standing.UNPROVEN, said, traps)
+        said = f"rotated {_day(word)}, on the word of whoever delivers it"
+        return Rotation(word, Standing.ATTESTED, said, tuple(traps))
+    return Rotation(None, Standing.UNPROVEN, "", tuple(traps))
 
 
 def _word(secret: Secret, now: dt.datetime) -> tuple[dt.datetime | None, list[str]]:
@@ -199,11 +208,11 @@ def _aged(
     now: dt.datetime,
     young: Standing,
     evidence: str,
-    traps: list[str],
+    traps: tuple[str, ...],
 ) -> Finding:
     if now - since > limit:
-        return Finding(Standing.OVERDUE, f"{evidence}: older than {limit.days} days", tuple(traps))
-    return Finding(young, evidence, tuple(traps), until=since + limit)
+        return Finding(Standing.OVERDUE, f"{evidence}: older than {_long(limit)}", traps)
+    return Finding(young, evidence, traps, until=since + limit)
 
 
 def _end(
@@ -228,3 +237,8 @@ def _end(
 
 def _day(time: dt.datetime) -> str:
     return f"{time.astimezone(dt.UTC):%Y-%m-%d}"
+
+
+def _long(limit: dt.timedelta) -> str:
+    hours = limit // dt.timedelta(hours=1)
+    return f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"

@@ -1,0 +1,135 @@
+"""Rolls over what runs with an older value of a secret, as far as care allows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from phiwarden.api import names
+from phiwarden.api.workload import WorkloadSpec
+from phiwarden.cluster import resources
+from phiwarden.cluster.client import JSON_PATCH, Api, Refused
+from phiwarden.cluster.events import EventType, Recorder
+from phiwarden.cluster.selectors import selector
+from phiwarden.controller.secrets import Judged
+from phiwarden.controller.state import ObjectKey, State
+from phiwarden.rotation.restart import Course, Step, decide
+
+log = structlog.get_logger(__name__)
+
+LOOK_AGAIN: Final = dt.timedelta(seconds=5)
+"""Between two looks at what still runs with an older value."""
+
+Holding = Mapping[tuple[str, str], tuple[str, ...]]
+"""`Kind/name` of what runs with an older value, by (namespace, secret)."""
+
+
+@dataclass
+class Restarts:
+    """Finds pods that started before their secret got its value, and has them replaced."""
+
+    api: Api
+    state: State
+    recorder: Recorder
+    _fresh: set[tuple[str, str, str, str, dt.datetime]] = field(default_factory=set)
+
+    async def run(self, spec: WorkloadSpec, judged: Iterable[Judged]) -> Holding:
+        """Go on with rolling over; return what still runs with an older value."""
+        holding: dict[tuple[str, str], tuple[str, ...]] = {}
+        rolling: set[str] = set()
+        for each in judged:
+            if each.rotated is None:
+                continue
+            held = []
+            for kind, name in self._readers(each):
+                place = (each.namespace, kind, name, each.declared.name, each.rotated)
+                if place in self._fresh:
+                    continue
+                body = await self._body(each.namespace, (kind, name))
+                if body is None or not await self._older(body, each.rotated):
+                    self._fresh.add(place)
+                    continue
+                course = await self._step(body, spec, each, others=each.namespace in rolling)
+                if course.step in (Step.RESTART, Step.ROLLING):
+                    rolling.add(each.namespace)
+                held.append(f"{kind}/{name}")
+            if held:
+                holding[each.namespace, each.declared.name] = tuple(held)
+        return holding
+
+    def _readers(self, each: Judged) -> list[ObjectKey]:
+        readers = self.state.readers.get(each.namespace, {})
+        return sorted(key for key, read in readers.items() if each.declared.name in read)
+
+    async def _body(self, namespace: str, key: ObjectKey) -> dict[str, Any] | None:
+        kind, name = key
+        body = await self.api.get(resources.WORKLOADS[kind], namespace, name)
+        return {**body, "kind": kind} if body is not None else None
+
+    async def _older(self, body: Mapping[str, Any], rotated: dt.datetime) -> bool:
+        """Return whether a pod of a workload started before a time."""
+        path = resources.collection(resources.POD, body["metadata"]["namespace"])
+        pods = await self.api.list(path, {"labelSelector": selector(body["spec"]["selector"])})
+        return any(
+            dt.datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) < rotated
+            for pod in pods
+            if "deletionTimestamp" not in pod["metadata"] and _runs(pod)
+        )
+
+    async def _step(
+        self, body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool
+    ) -> Course:
+        assert each.rotated is not None  # the caller looked
+        course = decide(
+            body,
+            each.rotated,
+            impact=spec.clinical_impact,
+            enforcement=spec.enforcement,
+            on_rotation=each.declared.on_rotation,
+            others_rolling=others,
+        )
+        if course.step is not Step.RESTART:
+            return course
+        try:
+            await self._restart(body, each.rotated)
+        except Refused as refused:
+            # By the rules of its zone, or since somebody changed it this moment.
+            log.warning("restart.refused", namespace=each.namespace, code=refused.code)
+            return Course(Step.REPORT, f"the API server refused: {refused.code} {refused.reason}")
+        kind, name = body["kind"], body["metadata"]["name"]
+        log.info("restart", namespace=each.namespace, kind=kind, name=name)
+        message = (
+            f"rolled over: Secret {each.declared.name} has another value since"
+            f" {each.rotated:%Y-%m-%d %H:%M} UTC, and is read as environment variables"
+        )
+        await self.recorder.tell(
+            body, resources.WORKLOADS[kind], EventType.NORMAL, "SecretRotated", message
+        )
+        return course
+
+    async def _restart(self, body: Mapping[str, Any], rotated: dt.datetime) -> None:
+        metadata = body["spec"]["template"].get("metadata") or {}
+        annotations = {
+            **(metadata.get("annotations") or {}),
+            names.RESTARTED_AT: rotated.isoformat(),
+        }
+        path = "/spec/template/metadata"
+        patch: list[dict[str, Any]] = [
+            {
+                "op": "test",
+                "path": "/metadata/resourceVersion",
+                "value": body["metadata"]["resourceVersion"],
+            },
+            {"op": "add", "path": f"{path}/annotations", "value": annotations},
+        ]
+        kind = resources.WORKLOADS[body["kind"]]
+        place = body["metadata"]
+        await self.api.patch(kind, place["namespace"], place["name"], patch, content=JSON_PATCH)
+
+
+def _runs(pod: Mapping[str, Any]) -> bool:
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")

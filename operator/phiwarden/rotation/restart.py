@@ -1,0 +1,128 @@
+"""Whether what runs with an older value of a secret is rolled over.
+
+Care comes first: in direct care one workload of a zone at a time, never the
+only replica, and nothing that would take every pod away at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from phiwarden.api import names
+from phiwarden.api.vocabulary import ClinicalImpact, Enforcement
+
+_LEAST: Final = 2
+"""Replicas of direct care that one of them can be missed of."""
+
+
+class Step(StrEnum):
+    """What is done now."""
+
+    RESTART = "Restart"
+    ROLLING = "Rolling"
+    """It was rolled over for this rotation, and is on its way."""
+    WAIT = "Wait"
+    """It is rolled over once something else is done."""
+    REPORT = "Report"
+    """It is left to people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is done with one workload, and why.
+
+    Attributes:
+        step: what.
+        why: for a person.
+    """
+
+    step: Step
+    why: str
+
+
+def decide(
+    body: Mapping[str, Any],
+    rotated: dt.datetime,
+    *,
+    impact: ClinicalImpact,
+    enforcement: Enforcement,
+    on_rotation: Literal["Restart", "Report"],
+    others_rolling: bool,
+) -> Course:
+    """Return what is done with a workload that runs with an older value of a secret.
+
+    Args:
+        body: a Deployment, StatefulSet or DaemonSet as the API server has it, with its kind.
+        rotated: when the secret got its value.
+        impact: clinical impact of the declaration.
+        enforcement: its level.
+        on_rotation: what the declaration of the secret asks for.
+        others_rolling: whether another workload of the zone is being rolled over.
+    """
+    spec, metadata = body["spec"], body["metadata"]
+    if on_rotation == "Report":
+        return Course(Step.REPORT, "its restart is left to people (onRotation)")
+    if enforcement is not Enforcement.ENFORCE:
+        return Course(Step.REPORT, f"enforcement is {enforcement}")
+    if metadata.get("deletionTimestamp"):
+        return Course(Step.REPORT, "it is being deleted")
+    if _restarted(body) >= rotated:
+        return Course(Step.ROLLING, "it is being rolled over")
+    if spec.get("paused"):
+        return Course(Step.REPORT, "its rollout is paused by somebody who is working on it")
+    strategy = spec.get("strategy") or spec.get("updateStrategy") or {}
+    if strategy.get("type", "RollingUpdate") != "RollingUpdate":
+        return Course(
+            Step.REPORT, f"its strategy is {strategy['type']}, so it cannot be rolled over"
+        )
+    if impact is ClinicalImpact.DIRECT_CARE:
+        return _with_care(body, strategy, others_rolling=others_rolling)
+    return Course(Step.RESTART, "it is rolled over")
+
+
+def _with_care(
+    body: Mapping[str, Any], strategy: Mapping[str, Any], *, others_rolling: bool
+) -> Course:
+    wanted, ready = _replicas(body)
+    if wanted < _LEAST:
+        return Course(Step.REPORT, "direct care on a single replica is not restarted")
+    if _may_miss_all((strategy.get("rollingUpdate") or {}).get("maxUnavailable"), wanted):
+        return Course(Step.REPORT, "a rollout might take every pod away at once (maxUnavailable)")
+    if others_rolling:
+        return Course(Step.WAIT, "another workload of the zone is being rolled over")
+    if ready < wanted:
+        return Course(Step.WAIT, f"{ready} of {wanted} replicas are ready")
+    return Course(Step.RESTART, "it is rolled over")
+
+
+def _replicas(body: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many pods there should be, and how many are ready."""
+    status = body.get("status") or {}
+    if body["kind"] == "DaemonSet":
+        return status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+    return body["spec"].get("replicas", 1), status.get("readyReplicas", 0)
+
+
+def _may_miss_all(most: Any, wanted: int) -> bool:
+    if most is None:
+        return False
+    text = str(most)
+    if text.endswith("%"):
+        return not text[:-1].isdigit() or int(text[:-1]) >= 100
+    return not text.isdigit() or int(text) >= wanted
+
+
+def _restarted(body: Mapping[str, Any]) -> dt.datetime:
+    """Return for which rotation a workload was rolled over last."""
+    metadata = body["spec"]["template"].get("metadata") or {}
+    text = (metadata.get("annotations") or {}).get(names.RESTARTED_AT)
+    never = dt.datetime.min.replace(tzinfo=dt.UTC)
+    try:
+        time = dt.datetime.fromisoformat(str(text))
+    except ValueError:
+        return never
+    return time if time.tzinfo is not None else never
