@@ -182,7 +182,9 @@ def seen(admin: Rest, name: str, app: str) -> dict[str, Any]:
 def mark(admin: Rest, name: str, app: str) -> str | None:
     """Return what the operator noted in a template when it rolled it over."""
     template = seen(admin, name, app)["spec"]["template"]
-    found: str | None = template["metadata"].get("annotations", {}).get("phiwarden.dev/restarted-at")
+    found: str | None = (
+        template["metadata"].get("annotations", {}).get("phiwarden.dev/restarted-at")
+    )
     return found
 
 
@@ -202,7 +204,9 @@ def test_what_reads_a_rotated_secret_as_variables_is_rolled_over_one_after_the_o
         answer = engineer.create(rollouts(name), reader(app))
         assert answer.ok, answer.message
     mounted = deployment("mounts")
-    mounted["spec"]["template"]["spec"]["volumes"] = [{"name": "db", "secret": {"secretName": "db"}}]
+    mounted["spec"]["template"]["spec"]["volumes"] = [
+        {"name": "db", "secret": {"secretName": "db"}}
+    ]
     assert engineer.create(rollouts(name), mounted).ok
     for app in ("one", "two", "mounts"):
         until(workloads.available(admin, f"{name}-clinical", app), f"{app} runs", within=60)
@@ -211,8 +215,10 @@ def test_what_reads_a_rotated_secret_as_variables_is_rolled_over_one_after_the_o
     until(lambda: mark(admin, name, "one"), "the first is rolled over")
     # The second waits for all pods of the first.
     until(
-        lambda: mark(admin, name, "two") is None
-        or workloads.available(admin, f"{name}-clinical", "one")(),
+        lambda: (
+            mark(admin, name, "two") is None
+            or workloads.available(admin, f"{name}-clinical", "one")()
+        ),
         "the first is done before the second begins",
     )
     until(lambda: mark(admin, name, "two"), "the second is rolled over", within=60)

@@ -17,7 +17,7 @@ from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.cluster.selectors import selector
 from phiwarden.controller.secrets import Judged
 from phiwarden.controller.state import ObjectKey, State
-from phiwarden.rotation.restart import Course, Step, decide
+from phiwarden.rotation.restart import Course, Step, decide, started_before
 
 log = structlog.get_logger(__name__)
 
@@ -74,11 +74,7 @@ class Restarts:
         """Return whether a pod of a workload started before a time."""
         path = resources.collection(resources.POD, body["metadata"]["namespace"])
         pods = await self.api.list(path, {"labelSelector": selector(body["spec"]["selector"])})
-        return any(
-            dt.datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) < rotated
-            for pod in pods
-            if "deletionTimestamp" not in pod["metadata"] and _runs(pod)
-        )
+        return any(started_before(pod, rotated) for pod in pods)
 
     async def _step(
         self, body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool
@@ -129,7 +125,3 @@ class Restarts:
         kind = resources.WORKLOADS[body["kind"]]
         place = body["metadata"]
         await self.api.patch(kind, place["namespace"], place["name"], patch, content=JSON_PATCH)
-
-
-def _runs(pod: Mapping[str, Any]) -> bool:
-    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")

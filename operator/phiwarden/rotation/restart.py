@@ -116,9 +116,24 @@ def _may_miss_all(most: Any, wanted: int) -> bool:
     return not text.isdigit() or int(text) >= wanted
 
 
+def started_before(pod: Mapping[str, Any], rotated: dt.datetime) -> bool:
+    """Return whether a pod runs that may have been made before a secret got its value.
+
+    Times are in whole seconds: one of the same second counts, unless it was made for the rotation.
+    """
+    metadata = pod["metadata"]
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    if ended or "deletionTimestamp" in metadata or _noted(metadata) >= rotated:
+        return False
+    return dt.datetime.fromisoformat(metadata["creationTimestamp"]) <= rotated
+
+
 def _restarted(body: Mapping[str, Any]) -> dt.datetime:
     """Return for which rotation a workload was rolled over last."""
-    metadata = body["spec"]["template"].get("metadata") or {}
+    return _noted(body["spec"]["template"].get("metadata") or {})
+
+
+def _noted(metadata: Mapping[str, Any]) -> dt.datetime:
     text = (metadata.get("annotations") or {}).get(names.RESTARTED_AT)
     never = dt.datetime.min.replace(tzinfo=dt.UTC)
     try:
