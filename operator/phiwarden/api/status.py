@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from phiwarden.api.backup import BackupStatus
 from phiwarden.api.base import ApiModel, list_map
 
 MAX_LISTED: Final = 10
@@ -31,6 +32,8 @@ class ConditionType(StrEnum):
     NETWORK_ISOLATED = "NetworkIsolated"
     AGREEMENTS_IN_FORCE = "AgreementsInForce"
     VOLUMES_ENCRYPTED = "VolumesEncrypted"
+    BACKUPS_FRESH = "BackupsFresh"
+    RECOVERY_PROVEN = "RecoveryProven"
     COMPLIANT = "Compliant"
 
 
@@ -42,7 +45,8 @@ class Condition(ApiModel):
         Field(
             max_length=316,
             description="What is said: Ready, BoundaryEnforced, NetworkIsolated,"
-            " AgreementsInForce, VolumesEncrypted or Compliant. True is the good state of each.",
+            " AgreementsInForce, VolumesEncrypted, BackupsFresh, RecoveryProven or Compliant. True is"
+            " the good state of each.",
         ),
     ]
     status: Annotated[
@@ -204,6 +208,9 @@ class VolumeStatus(ApiModel):
         ),
     ] = ()
     attested_by: Annotated[str | None, Field(description="Who answers for it.")] = None
+    backup: Annotated[
+        BackupStatus | None, Field(description="Its backups, where some are declared.")
+    ] = None
 
 
 class WorkloadStatus(ApiModel):

@@ -61,7 +61,7 @@ def enforced(
             kind,
             good=False,
             reason="PoliciesAltered",
-            message=f"{_first(faults)}: install the chart again with helm upgrade",
+            message=f"{first(faults)}: install the chart again with helm upgrade",
         )
     if spec.enforcement is not Enforcement.ENFORCE:
         return Said(
@@ -76,7 +76,7 @@ def enforced(
             kind,
             good=False,
             reason="ZonesMissing",
-            message=f"not enforced in zone {_first(missing)}",
+            message=f"not enforced in zone {first(missing)}",
         )
     settled = state.enforcement_settled
     if settled is not None and now < settled:
@@ -117,7 +117,7 @@ def isolated(
             kind,
             good=False,
             reason="PoliciesMissing",
-            message=f"network policies do not all stand in zone {_first(missing)}",
+            message=f"network policies do not all stand in zone {first(missing)}",
         )
     foreign = sorted(
         f"{zone.namespace}/{name}"
@@ -130,7 +130,7 @@ def isolated(
             good=False,
             reason="ForeignPolicies",
             message="policies only add up, and these were not written by phiwarden:"
-            f" {_first(foreign)}",
+            f" {first(foreign)}",
         )
     unproven = doubt(declared.proof, declared.generation, now)
     if unproven is not None:
@@ -158,15 +158,15 @@ def agreements(plan: BoundaryPlan) -> Said:
     for agreement in plan.agreements:
         by_state.setdefault(agreement.state, []).append(agreement)
     if expired := by_state.get(AgreementStanding.EXPIRED):
-        closed = f"; closed: {_first(plan.closed_flows)}" if plan.closed_flows else ""
-        message = f"expired: {_first(_named(expired))}{closed}"
+        closed = f"; closed: {first(plan.closed_flows)}" if plan.closed_flows else ""
+        message = f"expired: {first(_named(expired))}{closed}"
         return Said(kind, good=False, reason="Expired", message=message)
     for standing, reason in (
         (AgreementStanding.EXPIRES_WITHIN_7_DAYS, "ExpiresWithin7Days"),
         (AgreementStanding.EXPIRES_WITHIN_30_DAYS, "ExpiresWithin30Days"),
     ):
         if soon := by_state.get(standing):
-            message = f"renew, or flows close when the day ends: {_first(_named(soon))}"
+            message = f"renew, or flows close when the day ends: {first(_named(soon))}"
             return Said(kind, good=True, reason=reason, message=message)
     if not plan.agreements:
         return Said(kind, good=True, reason="NoneNeeded", message="no external has an agreement")
@@ -177,7 +177,7 @@ def encrypted(volumes: tuple[VolumeStatus, ...]) -> Said:
     """Return whether every claim that must be is proven to be encrypted."""
     kind = ConditionType.VOLUMES_ENCRYPTED
     for reason, entries in shortcomings(volumes):
-        listed = _first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
+        listed = first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
         return Said(kind, good=False, reason=reason, message=f"{_VOLUMES[reason]}: {listed}")
     if not volumes:
         return Said(kind, good=True, reason="NoClaims", message="no zone has a claim")
@@ -208,7 +208,7 @@ def compliant(zones: Iterable[ZoneStatus], violations: int) -> Said:
             ConditionType.COMPLIANT,
             good=None,
             reason="NotJudged",
-            message=f"what runs in zone {_first(unseen)} was not judged",
+            message=f"what runs in zone {first(unseen)} was not judged",
         )
     if not violations:
         running = sum(zone.workloads for zone in zones)
@@ -230,11 +230,12 @@ def compliant(zones: Iterable[ZoneStatus], violations: int) -> Said:
         ConditionType.COMPLIANT,
         good=False,
         reason="Violations",
-        message=f"{violations} of what runs break rules: {_first(worst)}",
+        message=f"{violations} of what runs break rules: {first(worst)}",
     )
 
 
-def _first(names: Iterable[str]) -> str:
+def first(names: Iterable[str]) -> str:
+    """Return the first of some names, and how many more there are."""
     names = tuple(names)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

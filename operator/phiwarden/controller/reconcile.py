@@ -20,6 +20,8 @@ from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.controller import report
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
+from phiwarden.controller.backup_conditions import WARNINGS
+from phiwarden.controller.backups import Backups
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.settings import Settings
@@ -41,6 +43,7 @@ class Reconciler:
     auditor: Auditor
     applier: Applier
     teardown: Teardown
+    backups: Backups
     recorder: Recorder
     clock: Clock
 
@@ -66,18 +69,22 @@ class Reconciler:
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
+        backups, refusals = await self.backups.make(declared, declared.spec, facts)
         status = report.status(
             declared,
             declared.spec,
             plan,
             facts,
-            report.Findings(obstacles, failures),
+            report.Findings(obstacles, failures, backups),
             self.state,
             self.clock(),
         )
         await self._report(status, declared)
+        await self.backups.remove(declared, declared.spec, facts, backups)
         if failures:
             raise Incomplete(name, failures)
+        if refusals:
+            raise Incomplete(name, refusals, "volume")
 
     def _facts(
         self, declared: Declared, spec: WorkloadSpec, obstacles: dict[str, Obstacle]
@@ -160,6 +167,7 @@ class Reconciler:
         # old report for the current one.
         self.state.statuses[declared.name] = stored.get("status") or {}
         await self._warn_of_agreements(declared, before, written)
+        await self._warn_of_backups(declared, before, written)
 
     async def _warn_of_agreements(
         self, declared: Declared, before: Mapping[str, Any], after: Mapping[str, Any]
@@ -179,12 +187,29 @@ class Reconciler:
                 now["message"],
             )
 
+    async def _warn_of_backups(
+        self, declared: Declared, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> None:
+        """Tell of backups that are late or fail, once for each change of the reason."""
+        for kind, (begins, reasons) in WARNINGS.items():
+            now = report.find(after, kind)
+            reason = now.get("reason")
+            if reason in reasons and reason != report.find(before, kind).get("reason"):
+                about = {"metadata": {"name": declared.name, "uid": declared.uid}}
+                await self.recorder.tell(
+                    about,
+                    resources.PHIWORKLOAD,
+                    EventType.WARNING,
+                    f"{begins}{reason}",
+                    now["message"],
+                )
+
 
 class Incomplete(Exception):
-    """Part of a boundary could not be written; the status says which, and it is tried again."""
+    """Part of what is declared could not be written; the status says which: it is tried again."""
 
-    def __init__(self, workload: str, failures: dict[str, str]) -> None:
-        listed = "; ".join(f"zone {zone}: {why}" for zone, why in sorted(failures.items()))
+    def __init__(self, workload: str, failures: dict[str, str], of: str = "zone") -> None:
+        listed = "; ".join(f"{of} {name}: {why}" for name, why in sorted(failures.items()))
         super().__init__(f"{workload}: {listed}")
 
 

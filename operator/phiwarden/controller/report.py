@@ -16,12 +16,13 @@ from phiwarden.api.status import (
     ZoneStatus,
 )
 from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
+from phiwarden.backups.plan import Outlook
 from phiwarden.boundary.claims import Obstacle
 from phiwarden.boundary.model import BoundaryPlan, Facts
-from phiwarden.controller import conditions
+from phiwarden.controller import backup_conditions, conditions
 from phiwarden.controller.conditions import Said
 from phiwarden.controller.state import Declared, State, Verdict
-from phiwarden.controller.volumes import statuses
+from phiwarden.controller.volumes import statuses, with_backups
 
 Status = WorkloadStatus
 
@@ -33,10 +34,12 @@ class Findings:
     Attributes:
         obstacles: zones whose namespace is not ours to take.
         failures: zones that could not be written, with the API server's words.
+        backups: what is true of backups.
     """
 
     obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    backups: Outlook = field(default_factory=Outlook)
 
 
 def status(
@@ -60,6 +63,8 @@ def status(
         conditions.isolated(declared, spec, zones, state, now),
         conditions.agreements(plan),
         conditions.encrypted(volumes),
+        backup_conditions.fresh(findings.backups),
+        backup_conditions.recoverable(findings.backups),
         conditions.compliant(zones, violations),
     )
     quarantined = sum(len(_quarantined(state, zone.namespace)) for zone in zones)
@@ -67,7 +72,7 @@ def status(
         observed_generation=declared.generation,
         conditions=_conditions(declared, state, said, now),
         zones=zones,
-        volumes=volumes,
+        volumes=with_backups(volumes, findings.backups),
         violations=violations,
         quarantined=quarantined,
         remediations=tuple(state.remembered(declared.name)),

@@ -18,8 +18,10 @@ from phiwarden.cluster.events import Recorder
 from phiwarden.cluster.login import login
 from phiwarden.cluster.optional import Optional
 from phiwarden.cluster.reflector import Reflector
+from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
+from phiwarden.controller.backups import Backups
 from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
@@ -87,7 +89,8 @@ class Controller:
     async def _start(self) -> None:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
-        queues = self._queues(api)
+        alarms = Alarms(self.clock)
+        queues = self._queues(api, alarms)
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
         )
@@ -111,6 +114,7 @@ class Controller:
         )
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
+        self._spawn(alarms.run(queues.workloads.add), "alarms")
         log.info("controller.ready", version=__version__, workloads=len(self.state.workloads))
 
     async def stop(self) -> None:
@@ -146,7 +150,7 @@ class Controller:
             if task.done():
                 raise kopf.PermanentError(f"{task.get_name()} has ended")
 
-    def _queues(self, api: Api) -> Queues:
+    def _queues(self, api: Api, alarms: Alarms) -> Queues:
         recorder = Recorder(api, self.clock)
 
         # The queues and those who work on them know each other.
@@ -167,6 +171,7 @@ class Controller:
             auditor,
             Applier(api, self.state),
             Teardown(api, self.state, recorder),
+            Backups(api, self.state, alarms, self.clock),
             recorder,
             self.clock,
         )

@@ -18,7 +18,7 @@ from phiwarden.boundary.claims import Claimant, Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
-from phiwarden.storage.claims import Claim, Storage
+from phiwarden.storage.claims import Claim, Snapshot, Storage
 from phiwarden.storage.verdict import StorageClass, Volume
 
 ObjectKey = tuple[str, str]
@@ -105,6 +105,7 @@ class State:
         storage_classes: StorageClasses, by name.
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
+        snapshots: VolumeSnapshots, by namespace and name.
         kinds: custom resources of others that the cluster has, by name of the kind.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
@@ -126,6 +127,7 @@ class State:
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
+    snapshots: dict[str, dict[str, Snapshot]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()
@@ -149,7 +151,7 @@ class State:
     @property
     def storage(self) -> Storage:
         """What the cluster has of storage."""
-        return Storage(self.storage_classes, self.volumes, self.claims)
+        return Storage(self.storage_classes, self.volumes, self.claims, self.snapshots)
 
     def claiming(self, namespace: str) -> frozenset[str]:
         """Return the names of all workloads that declare a zone in a namespace."""
