@@ -75,6 +75,7 @@ clean: ## remove what was installed and cached here; built binaries stay in ~/.c
 binaries: $(STAMP)
 	@$(PY) -m e2e.controlplane build >/dev/null
 	@$(PY) -m e2e.node build
+	@$(PY) -m e2e.parties build
 
 # The stamp goes first and comes last, so an interrupted set-up is begun anew.
 $(STAMP): requirements.lock pyproject.toml

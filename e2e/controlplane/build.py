@@ -65,6 +65,10 @@ class Module:
         """The variables of `go build`."""
         return {"CGO_ENABLED": "1" if self.cgo else "0", "GOOS": "linux", "GOARCH": goarch()}
 
+    def laid_out(self, scratch: Path) -> Path:
+        """Return the folder to build in; one that is made for this build is made under scratch."""
+        return self.folder
+
 
 @dataclass(frozen=True)
 class Binary:
@@ -163,7 +167,8 @@ def _build(module: Module, binaries: list[Binary]) -> None:
         argv = [str(go.command), "build", "-v", *module.flags, "-o", f"{scratch}/"]
         argv += [binary.package for binary in binaries]
         env = {**go.environment(), **module.environment}
-        _run(argv, module.folder, env, Progress(f"Building {names}", module.packages))
+        sources = module.laid_out(Path(scratch))
+        _run(argv, sources, env, Progress(f"Building {names}", module.packages))
         for binary in binaries:
             (Path(scratch) / binary.output).rename(final / binary.name)
 

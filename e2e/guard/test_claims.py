@@ -11,6 +11,7 @@ from e2e import zones
 from e2e.guard.boundary import Zone, refused
 from e2e.rest import Answer, Rest
 from e2e.waiting import until
+from phiwarden.api import names
 from phiwarden.cluster.resources import collection, item
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.model import Example
@@ -19,6 +20,7 @@ from phiwarden.rulebook.shapes import CLAIM, PODS
 RULE = "PHI-VOL-004"
 CLASS = "fast-encrypted"
 (POD,) = PODS.kinds
+SNAPSHOT = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "friday"}
 
 
 def claim(name: str = "records") -> dict[str, object]:
@@ -43,11 +45,46 @@ def test_nobody_deletes_a_claim(stored: str, engineer: Rest, zone: Zone, root: R
     refused(delete(engineer, stored), RULE)
     everything = engineer.request("DELETE", collection(CLAIM, stored))
     refused(everything, RULE)
-    # May make claims, and never delete one.
-    refused(delete(zone.operator, stored), "cannot delete resource")
+    # It may delete claims, by RBAC; none but those of its restore tests, by the rule.
+    refused(delete(zone.operator, stored), RULE)
     assert engineer.get(item(CLAIM, stored, "records")).ok
     # Whom the chart exempts.
     assert delete(root, stored).ok
+
+
+@pytest.mark.parametrize(
+    ("labels", "name", "source", "admitted"),
+    [
+        ({names.RESTORE_TEST: "records"}, "restore-test-1", SNAPSHOT, True),
+        ({}, "restore-test-1", SNAPSHOT, False),
+        ({names.RESTORE_TEST: "records"}, "copy", SNAPSHOT, False),
+        ({names.RESTORE_TEST: "records"}, "restore-test-1", None, False),
+        (
+            {names.RESTORE_TEST: "records"},
+            "restore-test-1",
+            {"kind": "PersistentVolumeClaim", "name": "records"},
+            False,
+        ),
+    ],
+)
+def test_phiwarden_itself_deletes_what_it_restored_for_a_test_and_nothing_else(
+    stored: str,
+    root: Rest,
+    zone: Zone,
+    labels: dict[str, str],
+    name: str,
+    source: dict[str, str] | None,
+    admitted: bool,
+) -> None:
+    made = claim(name)
+    made["metadata"] = {"name": name, "labels": labels}
+    made["spec"] = {**made["spec"], **({"dataSource": source} if source else {})}  # type: ignore[dict-item]
+    assert root.create(collection(CLAIM, stored), made).ok
+    answer = delete(zone.operator, stored, name)
+    if admitted:
+        assert answer.ok, answer.message
+    else:
+        refused(answer, RULE)
 
 
 def test_a_claim_is_changed_and_used_all_the_same(stored: str, engineer: Rest) -> None:

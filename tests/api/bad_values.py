@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from .declarations import Rejected
+from .declarations import VOLUME, Rejected
 
 _REGISTRY = ("registry host", "no scheme")
 _NETWORK = ("must be a network address",)
@@ -116,6 +116,22 @@ PORTS: Final = (
     ({"port": 8443, "protocol": "tcp"}, "protocol", "TCP"),
 )
 
+_SPAN = ("must be a whole number of hours or days",)
+BACKUPS: Final = (
+    *(("every", text, _SPAN) for text in ("24", "1.5h", "0h", "-1h", "24H", "1h30m", "2w", "01d")),
+    ("every", "h", ("at least 2",)),
+    ("every", "744d", ("between 1h and 31d",)),
+    ("every", "32d", ("between 1h and 31d",)),
+    ("every", "745h", ("between 1h and 31d",)),
+    ("restoreTestEvery", "23h", ("between 1d and 366d",)),
+    ("restoreTestEvery", "367d", ("between 1d and 366d",)),
+    ("restoreTestEvery", "quarterly", ("may not be more than 6",)),
+    ("keep", 0, ("greater than or equal to 1",)),
+    ("keep", 101, ("less than or equal to 100",)),
+    ("snapshotClass", "Encrypted_Snapshots", ("each part between dots",)),
+    ("snapshotClass", "", ("at least 1",)),
+)
+
 ENUMS: Final = {
     "environment": "prod",
     "clinicalImpact": "high",
@@ -148,6 +164,11 @@ def bad_values() -> Iterator[Rejected]:
     for port, field, words in PORTS:
         path = f"spec.flows[0].ports[0].{field}"
         yield Rejected(f"port {port}", {"flows[0].ports": [port]}, path, (words,), form=True)
+    for field, value, words in BACKUPS:
+        backup = {**VOLUME["backup"], field: value}
+        changes = {"volumes": [{**VOLUME, "backup": backup}]}
+        path = f"spec.volumes[0].backup.{field}"
+        yield Rejected(f"backup {field} {value!r}", changes, path, words, form=True)
     for where, word in ENUMS.items():
         says = (f'"{word}"', "supported values")
         yield Rejected(f"{where} {word}", {where: word}, f"spec.{where}", says, form=True)

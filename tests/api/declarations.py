@@ -98,6 +98,19 @@ AGREEMENT: Final = {
     "reference": "BAA-1",
     "expires": "2030-02-28",
 }
+VOLUME: Final[dict[str, Any]] = {
+    "name": "charts",
+    "zone": "clinical",
+    "size": "10Gi",
+    "accessModes": ["ReadWriteOnce"],
+    "storageClassName": "fast-encrypted",
+    "backup": {
+        "every": "24h",
+        "snapshotClass": "encrypted-snapshots",
+        "keep": 7,
+        "restoreTestEvery": "90d",
+    },
+}
 STAGING: Final = {
     "environment": "staging",
     "zones[1].data": "synthetic",
@@ -231,6 +244,28 @@ ACCEPTED: Final[Mapping[str, Changes]] = {
     },
     "a non-production workload without PHI": STAGING,
     "a public zone without ports means all of them": {"zones[0].exposedPorts": DROP},
+    "a volume with backups": {"volumes": [VOLUME]},
+    "backups as often and as seldom as there may be": {
+        "volumes": [
+            {**VOLUME, "backup": {**VOLUME["backup"], "every": "1h", "restoreTestEvery": "24h"}},
+            {
+                **VOLUME,
+                "name": "other",
+                "backup": {"every": "744h", "snapshotClass": "a.b", "keep": 100},
+            },
+        ]
+    },
+    "as many volumes as there may be": {
+        "volumes": [
+            {
+                **VOLUME,
+                "name": f"{i:v<40}",
+                "storageClassName": f"{'c' * 253}",
+                "backup": {**VOLUME["backup"], "snapshotClass": "s" * 253},
+            }
+            for i in range(64)
+        ]
+    },
     "an empty list of ports without exposure": {"zones[1].exposedPorts": []},
     "an existing namespace to be taken over": {"zones[2].adopt": True},
 }

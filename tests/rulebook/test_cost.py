@@ -179,4 +179,8 @@ MESSAGE = ("broken", "fixes", "remedies", "text")
 
 
 def verdict(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: bound for name, bound in found.items() if name not in MESSAGE and not name.startswith("failures")}
+    return {
+        name: bound
+        for name, bound in found.items()
+        if name not in MESSAGE and not name.startswith("failures")
+    }

@@ -122,7 +122,7 @@ def test_rules_that_are_cheap_alone_may_be_too_dear_together(tmp_path: Path) -> 
     looking = "has(container.env) && container.env.exists(e, e.value.matches('^{}[a-z]{{80,90}}$'))"
     rules = [
         rule({"offends": f"{OFFENDS} || ({looking.format('x' * 120)})"}, id=f"ACME-DEAR-{n:03}")
-        for n in range(6)
+        for n in range(9)
     ]
     own.own_rules(write(tmp_path, rules[0]))
     (first, *_) = faults(write(tmp_path, *rules))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from phiwarden.storage.claims import Claim, Storage, finding
+from phiwarden.storage.claims import Claim, Snapshot, Storage, finding
 from phiwarden.storage.drivers import Encryption
 from phiwarden.storage.verdict import StorageClass, Volume
 
@@ -81,3 +81,40 @@ def test_copies_of_each_other_end() -> None:
         source_namespace="n",
     )
     assert finding(one, storage(one)).encryption is Encryption.UNKNOWN
+
+
+def test_what_is_restored_from_a_snapshot_is_judged_by_what_the_snapshot_is_of() -> None:
+    """On a driver whose copies are as their source was, whatever the class of the copy says."""
+    portworx = "pxd.portworx.com"
+    secure = StorageClass("secure", "u", NOW, portworx, {"secure": "true"})
+    open_to_all = StorageClass("open", "u", NOW, portworx)
+    original = replace(CLAIM, class_name="secure", volume_name="one")
+    restored = replace(
+        CLAIM,
+        name="restored",
+        class_name="open",
+        volume_name="two",
+        source_kind="VolumeSnapshot",
+        source_name="friday",
+        source_namespace="n",
+    )
+    taken = Snapshot("n", "friday", "s", NOW, claim="charts")
+
+    def verdict(*claims: Claim, snapshots: tuple[Snapshot, ...] = (taken,)) -> Encryption:
+        there = Storage(
+            {each.name: each for each in (secure, open_to_all)},
+            {
+                name: Volume(name, NOW, portworx, c)
+                for name, c in (("one", "secure"), ("two", "open"))
+            },
+            {"n": {claim.name: claim for claim in (*claims, restored)}},
+            {"n": {snapshot.name: snapshot for snapshot in snapshots}},
+        )
+        return finding(restored, there).encryption
+
+    assert verdict(original).proven
+    # Of a claim that is younger than the snapshot, or not there, nothing is known.
+    assert verdict(replace(original, created=NOW + dt.timedelta(seconds=1))) is Encryption.UNKNOWN
+    assert verdict() is Encryption.UNKNOWN
+    assert verdict(original, snapshots=()) is Encryption.UNKNOWN
+    assert verdict(original, snapshots=(replace(taken, claim=""),)) is Encryption.UNKNOWN

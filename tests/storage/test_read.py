@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phiwarden.storage.read import claim_of, class_of, volume_of
+from phiwarden.storage.read import claim_of, class_of, snapshot_of, volume_of
 
 MADE = "2026-11-21T10:00:00Z"
 AT = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
@@ -85,3 +85,29 @@ def test_where_a_claim_comes_from() -> None:
         "m",
     )
     assert (found.volume_name, found.phase) == ("pv", "Bound")
+
+
+def test_a_class_that_waits_for_a_pod() -> None:
+    body = {"metadata": HEAD, "provisioner": "d"}
+    assert not class_of(body).waits
+    assert not class_of(body | {"volumeBindingMode": "Immediate"}).waits
+    assert class_of(body | {"volumeBindingMode": "WaitForFirstConsumer"}).waits
+
+
+def test_a_snapshot_that_was_just_asked_for_and_one_that_is_ready() -> None:
+    body: dict[str, Any] = {
+        "metadata": HEAD,
+        "spec": {"source": {"persistentVolumeClaimName": "charts"}},
+    }
+    found = snapshot_of(body)
+    assert (found.claim, found.ready, found.taken, found.size) == ("charts", False, None, "0")
+    body["status"] = {
+        "readyToUse": True,
+        "creationTime": MADE,
+        "restoreSize": "10Gi",
+        "error": {"message": "once"},
+    }
+    found = snapshot_of(body)
+    assert (found.ready, found.taken, found.size, found.error) == (True, AT, "10Gi", "once")
+    made_by_hand = {"metadata": HEAD, "spec": {"source": {"volumeSnapshotContentName": "c"}}}
+    assert snapshot_of(made_by_hand).claim == ""

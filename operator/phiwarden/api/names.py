@@ -37,6 +37,14 @@ BOUNDARY_LABELS: Final = (WORKLOAD, ZONE, DATA, ENVIRONMENT, IMPACT, ENFORCEMENT
 QUARANTINE: Final = f"{GROUP}/quarantine"
 """Label of a pod that is cut off from flows; value: see `boundary.model.Quarantine`."""
 
+# Labels of what backups are made of, beside workload and zone.
+VOLUME: Final = f"{GROUP}/volume"
+"""Name of the declared volume that a VolumeSnapshot is of."""
+CLAIM_UID: Final = f"{GROUP}/claim-uid"
+"""Uid of the claim that a VolumeSnapshot is of: another one of the same name is not it."""
+RESTORE_TEST: Final = f"{GROUP}/restore-test"
+"""Label of a claim that a snapshot is restored into for a test; names the volume."""
+
 # Annotations of a zone's Namespace: lists that the rules read, comma separated.
 BOUNDARY_PREFIX: Final = f"boundary.{GROUP}/"
 FORMAT: Final = f"{BOUNDARY_PREFIX}format"

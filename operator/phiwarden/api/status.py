@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from phiwarden.api.backup import BackupStatus
 from phiwarden.api.base import ApiModel, list_map
 
 MAX_LISTED: Final = 10
@@ -32,6 +33,8 @@ class ConditionType(StrEnum):
     AGREEMENTS_IN_FORCE = "AgreementsInForce"
     VOLUMES_ENCRYPTED = "VolumesEncrypted"
     SECRETS_CURRENT = "SecretsCurrent"
+    BACKUPS_FRESH = "BackupsFresh"
+    RECOVERY_PROVEN = "RecoveryProven"
     COMPLIANT = "Compliant"
 
 
@@ -43,7 +46,8 @@ class Condition(ApiModel):
         Field(
             max_length=316,
             description="What is said: Ready, BoundaryEnforced, NetworkIsolated,"
-            " AgreementsInForce, VolumesEncrypted, SecretsCurrent or Compliant. True is the good state of each.",
+            " AgreementsInForce, VolumesEncrypted, SecretsCurrent, BackupsFresh, RecoveryProven or"
+            " Compliant. True is the good state of each.",
         ),
     ]
     status: Annotated[
@@ -205,6 +209,9 @@ class VolumeStatus(ApiModel):
         ),
     ] = ()
     attested_by: Annotated[str | None, Field(description="Who answers for it.")] = None
+    backup: Annotated[
+        BackupStatus | None, Field(description="Its backups, where some are declared.")
+    ] = None
 
 
 class SecretStatus(ApiModel):

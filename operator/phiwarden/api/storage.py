@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from phiwarden.api import storage_rules as rules
+from phiwarden.api.backup import Backup
 from phiwarden.api.base import ApiModel, checked, list_set
 from phiwarden.api.quantities import Memory
 from phiwarden.api.values import DNS_SUBDOMAIN, Flag, FullDate, Name, Reference, Text
@@ -54,6 +55,13 @@ class DeclaredVolume(ApiModel):
             " its class proves that."
         ),
     ] = False
+    backup: Annotated[
+        Backup | None,
+        Field(
+            description="Snapshots on schedule; none if left out. Taking this away deletes no"
+            " snapshot."
+        ),
+    ] = None
 
 
 class StorageAttestation(ApiModel):

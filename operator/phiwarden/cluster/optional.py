@@ -28,7 +28,7 @@ class Optional:
         api: the connection.
         wanted: kinds, each with who is told of its objects.
         changed: told whenever one of the kinds comes or goes.
-        present: those that are there.
+        present: those that are there, and whose objects are all known.
     """
 
     api: Api
@@ -54,10 +54,16 @@ class Optional:
         log.info("kind.found", kind=kind.kind, group=kind.group)
         path = resources.collection(kind)
         reflector = Reflector(self.api, path, kind.kind, self.wanted[kind])
-        task = asyncio.create_task(reflector.run(), name=f"watch of {kind.kind}")
+        task = asyncio.create_task(self._follow(kind, reflector), name=f"watch of {kind.kind}")
         self._running[kind] = reflector, task
-        self.present.add(kind)
-        self.changed()
+
+    async def _follow(self, kind: Kind, reflector: Reflector) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reflector.run())
+            # Not before: that nothing was listed yet must not look as if there were nothing.
+            await reflector.synced.wait()
+            self.present.add(kind)
+            self.changed()
 
     def _go(self, kind: Kind) -> None:
         known = self._running.pop(kind, None)

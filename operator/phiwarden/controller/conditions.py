@@ -63,7 +63,7 @@ def enforced(
             kind,
             good=False,
             reason="PoliciesAltered",
-            message=f"{_first(faults)}: install the chart again with helm upgrade",
+            message=f"{first(faults)}: install the chart again with helm upgrade",
         )
     if spec.enforcement is not Enforcement.ENFORCE:
         return Said(
@@ -78,7 +78,7 @@ def enforced(
             kind,
             good=False,
             reason="ZonesMissing",
-            message=f"not enforced in zone {_first(missing)}",
+            message=f"not enforced in zone {first(missing)}",
         )
     settled = state.enforcement_settled
     if settled is not None and now < settled:
@@ -119,7 +119,7 @@ def isolated(
             kind,
             good=False,
             reason="PoliciesMissing",
-            message=f"network policies do not all stand in zone {_first(missing)}",
+            message=f"network policies do not all stand in zone {first(missing)}",
         )
     foreign = sorted(
         f"{zone.namespace}/{name}"
@@ -132,7 +132,7 @@ def isolated(
             good=False,
             reason="ForeignPolicies",
             message="policies only add up, and these were not written by phiwarden:"
-            f" {_first(foreign)}",
+            f" {first(foreign)}",
         )
     unproven = doubt(declared.proof, declared.generation, now)
     if unproven is not None:
@@ -160,15 +160,15 @@ def agreements(plan: BoundaryPlan) -> Said:
     for agreement in plan.agreements:
         by_state.setdefault(agreement.state, []).append(agreement)
     if expired := by_state.get(AgreementStanding.EXPIRED):
-        closed = f"; closed: {_first(plan.closed_flows)}" if plan.closed_flows else ""
-        message = f"expired: {_first(_named(expired))}{closed}"
+        closed = f"; closed: {first(plan.closed_flows)}" if plan.closed_flows else ""
+        message = f"expired: {first(_named(expired))}{closed}"
         return Said(kind, good=False, reason="Expired", message=message)
     for standing, reason in (
         (AgreementStanding.EXPIRES_WITHIN_7_DAYS, "ExpiresWithin7Days"),
         (AgreementStanding.EXPIRES_WITHIN_30_DAYS, "ExpiresWithin30Days"),
     ):
         if soon := by_state.get(standing):
-            message = f"renew, or flows close when the day ends: {_first(_named(soon))}"
+            message = f"renew, or flows close when the day ends: {first(_named(soon))}"
             return Said(kind, good=True, reason=reason, message=message)
     if not plan.agreements:
         return Said(kind, good=True, reason="NoneNeeded", message="no external has an agreement")
@@ -179,7 +179,7 @@ def encrypted(volumes: tuple[VolumeStatus, ...]) -> Said:
     """Return whether every claim that must be is proven to be encrypted."""
     kind = ConditionType.VOLUMES_ENCRYPTED
     for reason, entries in shortcomings(volumes):
-        listed = _first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
+        listed = first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
         return Said(kind, good=False, reason=reason, message=f"{_VOLUMES[reason]}: {listed}")
     if not volumes:
         return Said(kind, good=True, reason="NoClaims", message="no zone has a claim")
@@ -201,14 +201,14 @@ def current(secrets: tuple[SecretStatus, ...]) -> Said:
     """Return whether every declared secret is there, complete and young enough."""
     kind = ConditionType.SECRETS_CURRENT
     for reason, entries in not_current(secrets):
-        listed = _first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
+        listed = first([f"{entry.zone}/{entry.name} ({entry.evidence})" for entry in entries])
         good = None if reason == Standing.UNPROVEN.value else False
         return Said(kind, good=good, reason=reason, message=f"{_SECRETS[reason]}: {listed}")
     if not secrets:
         return Said(kind, good=True, reason="NoSecrets", message="no secret is declared")
     old = [f"{holder} of {s.zone}/{s.name}" for s in secrets for holder in s.holding]
     if old:
-        message = f"running with an older value: {_first(old)}"
+        message = f"running with an older value: {first(old)}"
         return Said(kind, good=False, reason="OldValueHeld", message=message)
     attested = sum(entry.standing == Standing.ATTESTED.value for entry in secrets)
     more = f", {attested} of them by somebody's word" if attested else ""
@@ -241,7 +241,7 @@ def compliant(zones: Iterable[ZoneStatus], violations: int) -> Said:
             ConditionType.COMPLIANT,
             good=None,
             reason="NotJudged",
-            message=f"what runs in zone {_first(unseen)} was not judged",
+            message=f"what runs in zone {first(unseen)} was not judged",
         )
     if not violations:
         running = sum(zone.workloads for zone in zones)
@@ -263,11 +263,12 @@ def compliant(zones: Iterable[ZoneStatus], violations: int) -> Said:
         ConditionType.COMPLIANT,
         good=False,
         reason="Violations",
-        message=f"{violations} of what runs break rules: {_first(worst)}",
+        message=f"{violations} of what runs break rules: {first(worst)}",
     )
 
 
-def _first(names: Iterable[str]) -> str:
+def first(names: Iterable[str]) -> str:
+    """Return the first of some names, and how many more there are."""
     names = tuple(names)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

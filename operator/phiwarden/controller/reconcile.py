@@ -18,8 +18,11 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.controller import report
+from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
+from phiwarden.controller.backup_conditions import WARNINGS
+from phiwarden.controller.backups import Backups
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.restarts import LOOK_AGAIN, Restarts
@@ -35,7 +38,6 @@ from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.teardown import Teardown
 from phiwarden.controller.volumes import class_verdicts
-from phiwarden.controller.wakes import Wakes
 
 Clock = Callable[[], dt.datetime]
 
@@ -51,9 +53,10 @@ class Reconciler:
     auditor: Auditor
     applier: Applier
     teardown: Teardown
+    backups: Backups
     recorder: Recorder
     restarts: Restarts
-    wakes: Wakes
+    alarms: Alarms
     clock: Clock
 
     async def reconcile(self, name: str) -> None:
@@ -82,19 +85,23 @@ class Reconciler:
                 self.auditor.release_judged(zone.namespace.name)
         holding = await self.restarts.run(declared.spec, secrets)
         due = [next_change(secrets), self.clock() + LOOK_AGAIN if holding else None]
-        self.wakes.at(declared.name, min((time for time in due if time), default=None))
+        self.alarms.set(declared.name, "secrets", min((at for at in due if at), default=None))
+        backups, refusals = await self.backups.make(declared, declared.spec, facts)
         status = report.status(
             declared,
             declared.spec,
             plan,
             facts,
-            report.Findings(obstacles, failures, statuses(secrets, holding)),
+            report.Findings(obstacles, failures, statuses(secrets, holding), backups),
             self.state,
             self.clock(),
         )
         await self._report(status, declared)
+        await self.backups.remove(declared, declared.spec, facts, backups)
         if failures:
             raise Incomplete(name, failures)
+        if refusals:
+            raise Incomplete(name, refusals, "volume")
 
     def _facts(
         self,
@@ -184,6 +191,7 @@ class Reconciler:
         # old report for the current one.
         self.state.statuses[declared.name] = stored.get("status") or {}
         await self._warn_of_agreements(declared, before, written)
+        await self._warn_of_backups(declared, before, written)
 
     async def _warn_of_agreements(
         self, declared: Declared, before: Mapping[str, Any], after: Mapping[str, Any]
@@ -203,12 +211,29 @@ class Reconciler:
                 now["message"],
             )
 
+    async def _warn_of_backups(
+        self, declared: Declared, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> None:
+        """Tell of backups that are late or fail, once for each change of the reason."""
+        for kind, (begins, reasons) in WARNINGS.items():
+            now = report.find(after, kind)
+            reason = now.get("reason")
+            if reason in reasons and reason != report.find(before, kind).get("reason"):
+                about = {"metadata": {"name": declared.name, "uid": declared.uid}}
+                await self.recorder.tell(
+                    about,
+                    resources.PHIWORKLOAD,
+                    EventType.WARNING,
+                    f"{begins}{reason}",
+                    now["message"],
+                )
+
 
 class Incomplete(Exception):
-    """Part of a boundary could not be written; the status says which, and it is tried again."""
+    """Part of what is declared could not be written; the status says which: it is tried again."""
 
-    def __init__(self, workload: str, failures: dict[str, str]) -> None:
-        listed = "; ".join(f"zone {zone}: {why}" for zone, why in sorted(failures.items()))
+    def __init__(self, workload: str, failures: dict[str, str], of: str = "zone") -> None:
+        listed = "; ".join(f"{of} {name}: {why}" for name, why in sorted(failures.items()))
         super().__init__(f"{workload}: {listed}")
 
 

@@ -17,12 +17,13 @@ from phiwarden.api.status import (
     ZoneStatus,
 )
 from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
+from phiwarden.backups.plan import Outlook
 from phiwarden.boundary.claims import Obstacle
 from phiwarden.boundary.model import BoundaryPlan, Facts
-from phiwarden.controller import conditions
+from phiwarden.controller import backup_conditions, conditions
 from phiwarden.controller.conditions import Said
 from phiwarden.controller.state import Declared, State, Verdict
-from phiwarden.controller.volumes import statuses
+from phiwarden.controller.volumes import statuses, with_backups
 
 Status = WorkloadStatus
 
@@ -35,11 +36,13 @@ class Findings:
         obstacles: zones whose namespace is not ours to take.
         failures: zones that could not be written, with the API server's words.
         secrets: what is true of every declared secret.
+        backups: what is true of backups.
     """
 
     obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[SecretStatus, ...] = ()
+    backups: Outlook = field(default_factory=Outlook)
 
 
 def status(
@@ -64,6 +67,8 @@ def status(
         conditions.agreements(plan),
         conditions.encrypted(volumes),
         conditions.current(findings.secrets),
+        backup_conditions.fresh(findings.backups),
+        backup_conditions.recoverable(findings.backups),
         conditions.compliant(zones, violations),
     )
     quarantined = sum(len(_quarantined(state, zone.namespace)) for zone in zones)
@@ -71,7 +76,7 @@ def status(
         observed_generation=declared.generation,
         conditions=_conditions(declared, state, said, now),
         zones=zones,
-        volumes=volumes,
+        volumes=with_backups(volumes, findings.backups),
         secrets=findings.secrets,
         violations=violations,
         quarantined=quarantined,

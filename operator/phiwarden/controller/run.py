@@ -18,8 +18,10 @@ from phiwarden.cluster.events import Recorder
 from phiwarden.cluster.login import login
 from phiwarden.cluster.optional import Optional
 from phiwarden.cluster.reflector import Reflector
+from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
+from phiwarden.controller.backups import Backups
 from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
@@ -33,7 +35,6 @@ from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import State
 from phiwarden.controller.stores import StorageObserver
 from phiwarden.controller.teardown import Teardown
-from phiwarden.controller.wakes import Wakes
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.chart import installed
 from phiwarden.rulebook.evaluate import Judge, judge_with
@@ -77,7 +78,6 @@ class Controller:
     _look_again: Callable[[str], None] | None = None
     _api: Api | None = None
     _optional: Optional | None = None
-    _wakes: Wakes | None = None
 
     async def start(self) -> None:
         """Begin; one that fails leaves nothing behind, since kopf tries again."""
@@ -91,7 +91,8 @@ class Controller:
     async def _start(self) -> None:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
-        queues = self._queues(api)
+        alarms = Alarms(self.clock)
+        queues = self._queues(api, alarms)
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
         )
@@ -116,6 +117,7 @@ class Controller:
         )
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
+        self._spawn(alarms.run(queues.workloads.add), "alarms")
         log.info("controller.ready", version=__version__, workloads=len(self.state.workloads))
 
     async def stop(self) -> None:
@@ -124,8 +126,6 @@ class Controller:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        if self._wakes is not None:
-            self._wakes.stop()
         if self._optional is not None:
             await self._optional.stop()
             self._optional = None
@@ -153,7 +153,7 @@ class Controller:
             if task.done():
                 raise kopf.PermanentError(f"{task.get_name()} has ended")
 
-    def _queues(self, api: Api) -> Queues:
+    def _queues(self, api: Api, alarms: Alarms) -> Queues:
         recorder = Recorder(api, self.clock)
 
         # The queues and those who work on them know each other.
@@ -164,7 +164,6 @@ class Controller:
             await auditor.audit(key)
 
         queues = Queues(WorkQueue("reconcile", reconcile), WorkQueue("audit", audit))
-        wakes = self._wakes = Wakes(queues.workloads.add, self.clock)
         remedy = Remedy(api, self.state, queues, self.judge, recorder, self.clock)
         auditor = Auditor(api, self.state, queues, self.judge, remedy)
         reconciler = Reconciler(
@@ -175,9 +174,10 @@ class Controller:
             auditor,
             Applier(api, self.state),
             Teardown(api, self.state, recorder),
+            Backups(api, self.state, alarms, self.clock),
             recorder,
             Restarts(api, self.state, recorder),
-            wakes,
+            alarms,
             self.clock,
         )
         return queues

@@ -19,7 +19,7 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
 from phiwarden.rotation.model import Delivery, LastChange, Secret
-from phiwarden.storage.claims import Claim, Storage
+from phiwarden.storage.claims import Claim, Snapshot, Storage
 from phiwarden.storage.verdict import StorageClass, Volume
 
 ObjectKey = tuple[str, str]
@@ -127,6 +127,7 @@ class State:
         readers: Secrets that workloads read as environment variables, by namespace, and kind and
             name of the workload.
         asked: what asks stores for secrets, by (namespace, kind, name).
+        snapshots: VolumeSnapshots, by namespace and name.
         kinds: custom resources of others that the cluster has, by name of the kind.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
@@ -155,6 +156,7 @@ class State:
     types: dict[tuple[str, str], bool] = field(default_factory=dict)
     readers: dict[str, dict[ObjectKey, frozenset[str]]] = field(default_factory=dict)
     asked: dict[tuple[str, str, str], Asked] = field(default_factory=dict)
+    snapshots: dict[str, dict[str, Snapshot]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()
@@ -178,7 +180,7 @@ class State:
     @property
     def storage(self) -> Storage:
         """What the cluster has of storage."""
-        return Storage(self.storage_classes, self.volumes, self.claims)
+        return Storage(self.storage_classes, self.volumes, self.claims, self.snapshots)
 
     def claiming(self, namespace: str) -> frozenset[str]:
         """Return the names of all workloads that declare a zone in a namespace."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from phiwarden.boundary.storage import declared_classes
+from phiwarden.cluster import resources
 from phiwarden.cluster.reflector import Key, Seen
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.state import Declared, State
 from phiwarden.rulebook.shapes import Kind
-from phiwarden.storage.read import claim_of, class_of, volume_of
+from phiwarden.storage.read import claim_of, class_of, snapshot_of, volume_of
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ class StorageObserver:
 
     def optional(self) -> dict[Kind, Seen]:
         """Return the kinds that a cluster may have or not, and who is told of their objects."""
-        return {}
+        return {resources.VOLUME_SNAPSHOT: self.snapshot}
 
     def storage_class(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in a StorageClass."""
@@ -66,6 +67,13 @@ class StorageObserver:
         namespace, name = key
         known = self.state.claims.setdefault(namespace, {})
         if _noted(known, name, claim_of(body) if body is not None else None):
+            self._touch(namespace)
+
+    def snapshot(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take in a VolumeSnapshot."""
+        namespace, name = key
+        known = self.state.snapshots.setdefault(namespace, {})
+        if _noted(known, name, snapshot_of(body) if body is not None else None):
             self._touch(namespace)
 
     def _touch(self, namespace: str) -> None:

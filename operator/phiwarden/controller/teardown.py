@@ -30,8 +30,8 @@ class Teardown:
     async def run(self, declared: Declared) -> None:
         """Remove what may be removed; without our finalizer nothing is to be done.
 
-        A namespace stays, boundary and all, while it holds volume claims, or
-        pods of direct care. One that was adopted loses the boundary only.
+        A namespace stays, boundary and all, while it holds volume claims or
+        snapshots, or pods of direct care. One that was adopted loses the boundary only.
         """
         if names.FINALIZER not in declared.finalizers:
             return
@@ -64,6 +64,10 @@ class Teardown:
         claims = resources.collection(shapes.CLAIM, namespace)
         if await self.api.list(claims):
             return "it holds volume claims"
+        if resources.VOLUME_SNAPSHOT.kind in self.state.kinds and await self.api.list(
+            resources.collection(resources.VOLUME_SNAPSHOT, namespace)
+        ):
+            return "it holds volume snapshots"
         if spec.clinical_impact is ClinicalImpact.DIRECT_CARE and await self.api.list(
             resources.collection(resources.POD, namespace)
         ):

@@ -9,6 +9,9 @@ from typing import Any, Final
 from phiwarden.api.status import VolumeStatus
 from phiwarden.api.storage import DeclaredVolume
 from phiwarden.api.workload import WorkloadSpec, Zone
+from phiwarden.backups.objects import is_trial
+from phiwarden.backups.plan import Outlook
+from phiwarden.boundary.manifest import Place
 from phiwarden.boundary.model import Facts
 from phiwarden.boundary.storage import (
     SENSITIVE,
@@ -57,7 +60,8 @@ def statuses(
     declared: list[VolumeStatus] = []
     others: list[VolumeStatus] = []
     for zone in spec.zones:
-        claims = storage.claims.get(zone.namespace_in(workload), {})
+        place = Place(workload, zone.name, zone.namespace_in(workload))
+        claims = storage.claims.get(place.namespace, {})
         volumes = {volume.name: volume for volume in volumes_of(zone, spec)}
         short = {volume.name for volume in withheld(zone, spec, facts)}
         for volume in volumes.values():
@@ -70,7 +74,7 @@ def statuses(
         others += [
             _status(zone, spec, facts.today, storage, claim, None)
             for name, claim in claims.items()
-            if name not in volumes
+            if name not in volumes and not _is_tested(claim, place, storage)
         ]
     others.sort(key=lambda entry: (entry.standing in GOOD, entry.zone, entry.name))
     return (*declared, *others[:MAX_UNDECLARED])
@@ -83,6 +87,55 @@ def made_before(stored: Mapping[str, Any], zone: str, name: str) -> str:
             uid: str = entry.get("uid") or ""
             return uid
     return ""
+
+
+def _is_tested(claim: Claim, place: Place, storage: Storage) -> bool:
+    """Whether a claim is a restore test, whose storage is judged as part of that test.
+
+    Not one whose snapshot is gone: nobody judges it any more, and it holds what it was made with.
+    """
+    return is_trial(claim, place) and claim.source_name in storage.snapshots.get(
+        place.namespace, {}
+    )
+
+
+def with_backups(volumes: tuple[VolumeStatus, ...], outlook: Outlook) -> tuple[VolumeStatus, ...]:
+    """Return what is true of volumes, and of the backups of those that declare some."""
+    of = {(plan.zone, plan.name): plan.status for plan in outlook.volumes}
+    return tuple(
+        entry.model_copy(update={"backup": of[entry.zone, entry.name]})
+        if entry.declared and (entry.zone, entry.name) in of
+        else entry
+        for entry in volumes
+    )
+
+
+def shortfall(
+    zone: Zone,
+    spec: WorkloadSpec,
+    today: dt.date,
+    storage: Storage,
+    trial: Claim,
+    volume: DeclaredVolume,
+) -> str:
+    """Return why what a snapshot was restored into is not as proven as the original, "" if it is."""
+    found = _status(zone, spec, today, storage, trial, volume)
+    original = storage.claims.get(trial.namespace, {}).get(volume.name)
+    if found.standing not in GOOD:
+        return found.evidence
+    if original is not None:
+        wanted = finding(original, storage).encryption
+        if _STRENGTH[Encryption(found.encryption)] < _STRENGTH[wanted]:
+            return f"{found.encryption}, where the original is {wanted}: {found.evidence}"
+    return ""
+
+
+_STRENGTH: Final = {
+    Encryption.UNENCRYPTED: 0,
+    Encryption.UNKNOWN: 0,
+    Encryption.PLATFORM_KEY: 1,
+    Encryption.CUSTOMER_KEY: 2,
+}
 
 
 def _absent(

@@ -22,7 +22,7 @@ from phiwarden.rulebook import vocabulary as words
 from phiwarden.rulebook.model import Reads, Rule, Severity
 from phiwarden.rulebook.policies import Manifest, binding, bindings, policy
 from phiwarden.rulebook.questions import clean, failures, questions
-from phiwarden.rulebook.shapes import NAMESPACE, NODE_PROXY, OWNED, PODS, Kind
+from phiwarden.rulebook.shapes import NAMESPACE, NODE_PROXY, OWNED, PODS, VOLUME_SNAPSHOT, Kind
 from phiwarden.rulebook.subjects import REQUESTS, SUBJECTS, Part
 from phiwarden.rulebook.verdicts import ANSWER, in_parts, subject_policies, told
 
@@ -94,7 +94,8 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         Reads.OWNED,
         name="phiwarden-owned",
         about="Keeps the objects that phiwarden owns in a zone as they are.",
-        kinds=OWNED,
+        # Of backups too: who would do harm deletes these first.
+        kinds=(*OWNED, VOLUME_SNAPSHOT),
         object_selector={"matchLabels": {names.MANAGED_BY: names.FIELD_MANAGER}},
         selector="namespaceSelector",
         operations=["CREATE", "UPDATE", "DELETE"],

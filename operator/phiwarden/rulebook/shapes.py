@@ -83,6 +83,7 @@ NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 RESOURCE_QUOTA: Final = Kind("", "v1", "ResourceQuota", "resourcequotas")
 LIMIT_RANGE: Final = Kind("", "v1", "LimitRange", "limitranges")
+VOLUME_SNAPSHOT: Final = Kind("snapshot.storage.k8s.io", "v1", "VolumeSnapshot", "volumesnapshots")
 OWNED: Final = (NETWORK_POLICY, SERVICE_ACCOUNT, RESOURCE_QUOTA, LIMIT_RANGE)
 """Kinds of the boundary's own objects inside a zone."""
 

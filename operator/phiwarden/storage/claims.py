@@ -40,6 +40,7 @@ class Claim:
         source_name: its name.
         source_namespace: its namespace.
         annotations: all of them; some drivers go by them.
+        labels: all of them.
         leaving: whether it is being deleted.
     """
 
@@ -55,6 +56,38 @@ class Claim:
     source_name: str = ""
     source_namespace: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A VolumeSnapshot.
+
+    Attributes:
+        namespace: where it is.
+        name: its name.
+        uid: tells it from another of the same name.
+        created: when the API server stored it; what is on it is as old at most.
+        claim: name of the claim that it is of; "" for one made by hand of something else.
+        taken: when the storage system says that it took it; None if it did not say yet.
+        ready: whether a claim can be made from it.
+        error: what the driver said last, "" if nothing went wrong.
+        size: the least that a claim made from it must ask for; "0" if that is not known.
+        labels: all of them.
+        leaving: whether it is being deleted.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    created: dt.datetime
+    claim: str = ""
+    taken: dt.datetime | None = None
+    ready: bool = False
+    error: str = ""
+    size: str = "0"
+    labels: Mapping[str, str] = field(default_factory=dict)
     leaving: bool = False
 
 
@@ -66,11 +99,13 @@ class Storage:
         classes: by name.
         volumes: by name.
         claims: by namespace, then by name.
+        snapshots: by namespace, then by name.
     """
 
     classes: Mapping[str, StorageClass]
     volumes: Mapping[str, Volume]
     claims: Mapping[str, Mapping[str, Claim]]
+    snapshots: Mapping[str, Mapping[str, Snapshot]] = field(default_factory=dict)
 
 
 def finding(claim: Claim, storage: Storage) -> Finding:
@@ -105,8 +140,19 @@ def promised(class_name: str, storage: Storage, beside: Beside = NOTHING) -> Fin
 def _source(claim: Claim, storage: Storage, left: int) -> Source | None:
     if not claim.source_name:
         return None
-    found = None
-    if claim.source_kind == "PersistentVolumeClaim" and left:
-        original = storage.claims.get(claim.source_namespace, {}).get(claim.source_name)
-        found = _finding(original, storage, left - 1) if original is not None else None
+    original = _original(claim, storage)
+    found = _finding(original, storage, left - 1) if original is not None and left else None
     return Source(claim.source_kind, claim.source_name, found)
+
+
+def _original(claim: Claim, storage: Storage) -> Claim | None:
+    """Return the claim whose data another one was made with, if it is still there."""
+    claims = storage.claims.get(claim.source_namespace, {})
+    if claim.source_kind == "PersistentVolumeClaim":
+        return claims.get(claim.source_name)
+    if claim.source_kind != "VolumeSnapshot":
+        return None
+    snapshot = storage.snapshots.get(claim.source_namespace, {}).get(claim.source_name)
+    found = claims.get(snapshot.claim) if snapshot is not None else None
+    # A claim that is younger than the snapshot is another one of the same name.
+    return found if snapshot and found and found.created <= snapshot.created else None

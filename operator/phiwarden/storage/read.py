@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Final
 
-from phiwarden.storage.claims import Claim
+from phiwarden.storage.claims import Claim, Snapshot
 from phiwarden.storage.verdict import StorageClass, Volume
 
 PROVISIONED_BY: Final = "pv.kubernetes.io/provisioned-by"
@@ -48,6 +48,7 @@ def class_of(body: Mapping[str, Any]) -> StorageClass:
         created=_time(metadata["creationTimestamp"]),
         provisioner=body["provisioner"],
         parameters=body.get("parameters") or {},
+        waits=body.get("volumeBindingMode") == "WaitForFirstConsumer",
     )
 
 
@@ -108,6 +109,26 @@ def claim_of(body: Mapping[str, Any]) -> Claim:
         source_name=source.get("name", ""),
         source_namespace=source.get("namespace") or metadata["namespace"],
         annotations=annotations,
+        labels=metadata.get("labels") or {},
+        leaving="deletionTimestamp" in metadata,
+    )
+
+
+def snapshot_of(body: Mapping[str, Any]) -> Snapshot:
+    """Return a VolumeSnapshot."""
+    metadata, status = body["metadata"], body.get("status") or {}
+    taken = status.get("creationTime")
+    return Snapshot(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created=_time(metadata["creationTimestamp"]),
+        claim=(body["spec"].get("source") or {}).get("persistentVolumeClaimName") or "",
+        taken=_time(taken) if taken else None,
+        ready=status.get("readyToUse") is True,
+        error=str((status.get("error") or {}).get("message") or ""),
+        size=str(status.get("restoreSize") or "0"),
+        labels=metadata.get("labels") or {},
         leaving="deletionTimestamp" in metadata,
     )
 

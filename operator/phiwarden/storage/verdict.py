@@ -24,6 +24,7 @@ class StorageClass:
         created: when the API server stored it.
         provisioner: its driver.
         parameters: by their names as written; they cannot be changed.
+        waits: whether a claim gets no volume before a pod uses it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class StorageClass:
     created: dt.datetime
     provisioner: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
