@@ -69,28 +69,53 @@ def install(admin: Rest, party: str) -> list[str]:
 
     Those that are there already are left as this wrote them, so every test may ask.
     """
-    names = []
     for crd in crds(party):
-        names.append(name := crd["metadata"]["name"])
         # Not created: a second test process may be at it on the same cluster.
         answer = admin.request(
             "PATCH",
-            f"{CRDS}/{name}",
+            f"{CRDS}/{crd['metadata']['name']}",
             crd,
             content=APPLY,
             fieldManager=_FIELD_MANAGER,
             force="true",
         )
-        assert answer.ok, (name, answer.message)
-    for name in names:
-        until(functools.partial(established, admin, name), f"{name} is established")
-    return names
+        assert answer.ok, answer.message
+    for crd in crds(party):
+        until(functools.partial(served, admin, crd), f"{crd['metadata']['name']} is served")
+    return [crd["metadata"]["name"] for crd in crds(party)]
 
 
-def established(admin: Rest, name: str) -> bool:
-    """Whether the API server serves the kind that a CRD defines."""
-    conditions = admin.get(f"{CRDS}/{name}").body.get("status", {}).get("conditions", ())
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+def uninstall(admin: Rest, party: str) -> None:
+    """Remove a party's CRDs with all objects of their kinds, and return once they are gone.
+
+    Objects with finalizers need their controller for that.
+    """
+    paths = [f"{CRDS}/{crd['metadata']['name']}" for crd in crds(party)]
+    for path in paths:
+        admin.delete(path)
+    for path in paths:
+        until(functools.partial(_gone, admin, path), f"{path} is gone")
+
+
+def served(admin: Rest, crd: Mapping[str, Any]) -> bool:
+    """Whether the API server has established the kind of a CRD, and lists it in every version."""
+    status = admin.get(f"{CRDS}/{crd['metadata']['name']}").body.get("status", {})
+    established = any(
+        condition["type"] == "Established" and condition["status"] == "True"
+        for condition in status.get("conditions", ())
+    )
+    spec = crd["spec"]
+    paths = [
+        f"/apis/{spec['group']}/{version['name']}/{spec['names']['plural']}"
+        for version in spec["versions"]
+        if version["served"]
+    ]
+    # Its handlers learn of that a moment later.
+    return established and all(admin.get(path, limit="1").ok for path in paths)
+
+
+def _gone(admin: Rest, path: str) -> bool:
+    return admin.get(path).code == 404
 
 
 def _carries(party: Party, member: str) -> bool:
