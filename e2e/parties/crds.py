@@ -64,12 +64,19 @@ def crds(party: str) -> list[dict[str, Any]]:
     return found
 
 
-def install(admin: Rest, party: str) -> list[str]:
+def install(admin: Rest, party: str, *plurals: str) -> list[str]:
     """Have a party's CRDs, and return their names once the API server serves all of them.
 
     Those that are there already are left as this wrote them, so every test may ask.
+
+    Args:
+        admin: somebody who may do that.
+        party: one of PARTIES.
+        plurals: such as `externalsecrets`, where not all are wanted: some are large.
     """
-    for crd in crds(party):
+    wanted = [c for c in crds(party) if not plurals or c["spec"]["names"]["plural"] in plurals]
+    assert len(wanted) == len(plurals or crds(party)), (party, plurals)
+    for crd in wanted:
         # Not created: a second test process may be at it on the same cluster.
         answer = admin.request(
             "PATCH",
@@ -80,9 +87,9 @@ def install(admin: Rest, party: str) -> list[str]:
             force="true",
         )
         assert answer.ok, answer.message
-    for crd in crds(party):
+    for crd in wanted:
         until(functools.partial(served, admin, crd), f"{crd['metadata']['name']} is served")
-    return [crd["metadata"]["name"] for crd in crds(party)]
+    return [crd["metadata"]["name"] for crd in wanted]
 
 
 def uninstall(admin: Rest, party: str) -> None:

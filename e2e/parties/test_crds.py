@@ -11,6 +11,8 @@ from e2e.rest import Rest
 from e2e.waiting import until
 from e2e.workloads import unique
 
+pytestmark = pytest.mark.usefixtures("own_cluster")
+
 SPC = "secrets-store.csi.x-k8s.io/v1/secretproviderclasses"
 OBJECTS: list[tuple[str, str, dict[str, Any], bool]] = [
     (
@@ -169,8 +171,8 @@ def test_crds_that_are_removed_are_gone_with_their_objects(admin: Rest, namespac
 def test_an_object_is_kept_as_it_was_written(
     admin: Rest, namespace: str, party: str, resource: str, body: dict[str, Any], namespaced: bool
 ) -> None:
-    install(admin, party)
     group_version, _, plural = resource.rpartition("/")
+    assert len(install(admin, party, plural)) == 1
     path = f"/apis/{group_version}"
     path += f"/namespaces/{namespace}/{plural}" if namespaced else f"/{plural}"
     name = unique("kept")
