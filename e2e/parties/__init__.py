@@ -6,7 +6,7 @@ with external_secrets(cluster):
 """
 
 from e2e.parties.controllers import Controller, cert_manager, external_secrets, snapshot_controller
-from e2e.parties.crds import PARTIES, crds, install
+from e2e.parties.crds import PARTIES, crds, install, uninstall
 from e2e.parties.snapshots import Driver, driver
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "external_secrets",
     "install",
     "snapshot_controller",
+    "uninstall",
 ]

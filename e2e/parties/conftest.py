@@ -14,7 +14,14 @@ from e2e.workloads import NAMESPACES, unique
 
 
 @pytest.fixture(scope="session")
-def controllers(pytestconfig: pytest.Config) -> None:
+def own_cluster(cluster: ControlPlane) -> None:
+    """Skip on a cluster that was there: it may have these projects, and somebody who uses them."""
+    if not cluster.can_restart:
+        pytest.skip("CRDs are installed only where the cluster is the test's own")
+
+
+@pytest.fixture(scope="session")
+def controllers(own_cluster: None, pytestconfig: pytest.Config) -> None:
     """Have every controller at hand, and show the progress of a first build."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else nullcontext():

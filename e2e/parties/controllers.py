@@ -20,7 +20,6 @@ from e2e.rest import Rest, connect
 _NAMESPACES = "/api/v1/namespaces"
 _BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 _GRACE_SECONDS = 10.0
-_KUBECONFIG = "--kubeconfig={}"
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def external_secrets(cluster: ControlPlane, *flags: str) -> Iterator[Controller]
         *("--metrics-addr=0", "--live-addr=0"),
         *("--concurrent=4", "--client-qps=200", "--client-burst=400", "--loglevel=debug"),
     )
-    # It takes a kubeconfig from its environment alone.
-    with _running(cluster, "external-secrets", "external-secrets", (*usual, *flags)) as started:
+    name = "external-secrets"
+    with _running(cluster, name, name, (*usual, *flags), by_flag=False) as started:
         yield started
 
 
@@ -59,7 +58,6 @@ def external_secrets(cluster: ControlPlane, *flags: str) -> Iterator[Controller]
 def cert_manager(cluster: ControlPlane, *flags: str) -> Iterator[Controller]:
     """Run cert-manager with self-signed issuers alone, and no webhook; installs the CRDs."""
     install(connect(cluster.kubeconfig), "cert-manager")
-    flags = (_KUBECONFIG, *flags)
     with _running(cluster, "cert-manager", "cert-manager", flags) as started:
         yield started
 
@@ -71,27 +69,28 @@ def snapshot_controller(cluster: ControlPlane, *flags: str) -> Iterator[Controll
     What each storage has of its own, `snapshots.driver` plays.
     """
     install(connect(cluster.kubeconfig), "external-snapshotter")
-    usual = (
-        *(_KUBECONFIG, "--kube-api-qps=200", "--kube-api-burst=400"),
-        "--retry-interval-start=100ms",
-    )
+    usual = ("--kube-api-qps=200", "--kube-api-burst=400", "--retry-interval-start=100ms")
     with _running(cluster, "snapshot-controller", "kube-system", (*usual, *flags)) as started:
         yield started
 
 
 @contextmanager
 def _running(
-    cluster: ControlPlane, name: str, namespace: str, flags: Sequence[str]
+    cluster: ControlPlane,
+    name: str,
+    namespace: str,
+    flags: Sequence[str],
+    *,
+    by_flag: bool = True,
 ) -> Iterator[Controller]:
     program = binaries.ensure([name])[name]
     kubeconfig = account(cluster, name, namespace)
     log = cluster.run_dir / f"{name}-{uuid.uuid4().hex[:8]}.log"
     # Nothing of the environment: proxies and cloud credentials are none of its business.
     env: Mapping[str, str] = {"KUBECONFIG": str(kubeconfig), "HOME": str(cluster.run_dir)}
-    argv = (
-        str(program),
-        *(flag.replace(_KUBECONFIG, f"--kubeconfig={kubeconfig}") for flag in flags),
-    )
+    # Not all know the variable, nor all the flag.
+    named = (f"--kubeconfig={kubeconfig}",) if by_flag else ()
+    argv = (str(program), *named, *flags)
     child = processes.start(processes.Command(name, argv, log, env))
     try:
         yield Controller(child, f"system:serviceaccount:{namespace}:{name}")

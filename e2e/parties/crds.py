@@ -64,33 +64,65 @@ def crds(party: str) -> list[dict[str, Any]]:
     return found
 
 
-def install(admin: Rest, party: str) -> list[str]:
+def install(admin: Rest, party: str, *plurals: str) -> list[str]:
     """Have a party's CRDs, and return their names once the API server serves all of them.
 
     Those that are there already are left as this wrote them, so every test may ask.
+
+    Args:
+        admin: somebody who may do that.
+        party: one of PARTIES.
+        plurals: such as `externalsecrets`, where not all are wanted: some are large.
     """
-    names = []
-    for crd in crds(party):
-        names.append(name := crd["metadata"]["name"])
+    wanted = [c for c in crds(party) if not plurals or c["spec"]["names"]["plural"] in plurals]
+    assert len(wanted) == len(plurals or crds(party)), (party, plurals)
+    for crd in wanted:
         # Not created: a second test process may be at it on the same cluster.
         answer = admin.request(
             "PATCH",
-            f"{CRDS}/{name}",
+            f"{CRDS}/{crd['metadata']['name']}",
             crd,
             content=APPLY,
             fieldManager=_FIELD_MANAGER,
             force="true",
         )
-        assert answer.ok, (name, answer.message)
-    for name in names:
-        until(functools.partial(established, admin, name), f"{name} is established")
-    return names
+        assert answer.ok, answer.message
+    for crd in wanted:
+        until(functools.partial(served, admin, crd), f"{crd['metadata']['name']} is served")
+    return [crd["metadata"]["name"] for crd in wanted]
 
 
-def established(admin: Rest, name: str) -> bool:
-    """Whether the API server serves the kind that a CRD defines."""
-    conditions = admin.get(f"{CRDS}/{name}").body.get("status", {}).get("conditions", ())
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+def uninstall(admin: Rest, party: str) -> None:
+    """Remove a party's CRDs with all objects of their kinds, and return once they are gone.
+
+    Objects with finalizers need their controller for that.
+    """
+    paths = [f"{CRDS}/{crd['metadata']['name']}" for crd in crds(party)]
+    for path in paths:
+        admin.delete(path)
+    for path in paths:
+        until(functools.partial(_gone, admin, path), f"{path} is gone")
+
+
+def served(admin: Rest, crd: Mapping[str, Any]) -> bool:
+    """Whether the API server has established the kind of a CRD, and lists it in every version."""
+    status = admin.get(f"{CRDS}/{crd['metadata']['name']}").body.get("status", {})
+    established = any(
+        condition["type"] == "Established" and condition["status"] == "True"
+        for condition in status.get("conditions", ())
+    )
+    spec = crd["spec"]
+    paths = [
+        f"/apis/{spec['group']}/{version['name']}/{spec['names']['plural']}"
+        for version in spec["versions"]
+        if version["served"]
+    ]
+    # Its handlers learn of that a moment later.
+    return established and all(admin.get(path, limit="1").ok for path in paths)
+
+
+def _gone(admin: Rest, path: str) -> bool:
+    return admin.get(path).code == 404
 
 
 def _carries(party: Party, member: str) -> bool:

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
-from e2e.parties.crds import PARTIES, crds, established, install
+from e2e.parties.crds import PARTIES, crds, install, served, uninstall
 from e2e.rest import Rest
+from e2e.waiting import until
 from e2e.workloads import unique
 
+pytestmark = pytest.mark.usefixtures("own_cluster")
+
+SPC = "secrets-store.csi.x-k8s.io/v1/secretproviderclasses"
 OBJECTS: list[tuple[str, str, dict[str, Any], bool]] = [
     (
         "external-secrets",
@@ -57,7 +61,7 @@ OBJECTS: list[tuple[str, str, dict[str, Any], bool]] = [
     ),
     (
         "secrets-store-csi-driver",
-        "secrets-store.csi.x-k8s.io/v1/secretproviderclasses",
+        SPC,
         {
             "kind": "SecretProviderClass",
             "spec": {
@@ -141,9 +145,22 @@ OBJECTS: list[tuple[str, str, dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize("party", PARTIES)
 def test_every_crd_is_established_and_may_be_installed_again(admin: Rest, party: str) -> None:
-    names = install(admin, party)
-    assert names == [crd["metadata"]["name"] for crd in crds(party)]
-    assert all(established(admin, name) for name in install(admin, party))
+    assert install(admin, party)
+    assert all(served(admin, crd) for crd in crds(party))
+    assert install(admin, party) == [crd["metadata"]["name"] for crd in crds(party)]
+
+
+def test_crds_that_are_removed_are_gone_with_their_objects(admin: Rest, namespace: str) -> None:
+    party, kind, resource = "secrets-store-csi-driver", "SecretProviderClass", SPC
+    install(admin, party)
+    group_version, _, plural = resource.rpartition("/")
+    path = f"/apis/{group_version}/namespaces/{namespace}/{plural}"
+    body = {"apiVersion": group_version, "kind": kind, "metadata": {"name": "db"}}
+    assert admin.create(path, body).ok
+    uninstall(admin, party)
+    until(lambda: admin.get(path).code == 404, "the kind is gone")
+    install(admin, party)
+    assert admin.get(f"{path}/db").code == 404
 
 
 @pytest.mark.parametrize(
@@ -154,8 +171,8 @@ def test_every_crd_is_established_and_may_be_installed_again(admin: Rest, party:
 def test_an_object_is_kept_as_it_was_written(
     admin: Rest, namespace: str, party: str, resource: str, body: dict[str, Any], namespaced: bool
 ) -> None:
-    install(admin, party)
     group_version, _, plural = resource.rpartition("/")
+    assert len(install(admin, party, plural)) == 1
     path = f"/apis/{group_version}"
     path += f"/namespaces/{namespace}/{plural}" if namespaced else f"/{plural}"
     name = unique("kept")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from e2e.controlplane import sources
 from e2e.controlplane.build import Module
+from e2e.controlplane.errors import BuildError
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Trimmed(Module):
             shutil.copyfile(self.folder / name, built / name)
         _extract(sources.archive(self.source, self.pins), built / "source")
         for path, ours in self.replaced:
-            shutil.copyfile(self.folder / ours, built / "source" / path)
+            theirs = built / "source" / path
+            if not theirs.is_file():
+                raise BuildError(f"{self.source} has no {path} to put {self.folder / ours} in")
+            shutil.copyfile(self.folder / ours, theirs)
         return built
 
 
