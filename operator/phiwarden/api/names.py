@@ -37,6 +37,9 @@ BOUNDARY_LABELS: Final = (WORKLOAD, ZONE, DATA, ENVIRONMENT, IMPACT, ENFORCEMENT
 QUARANTINE: Final = f"{GROUP}/quarantine"
 """Label of a pod that is cut off from flows; value: see `boundary.model.Quarantine`."""
 
+RELIED_ON: Final = f"{GROUP}/relied-on"
+"""Label ("true") of a StorageClass that the API server takes for encrypted on a zone's word."""
+
 # Annotations of a zone's Namespace: lists that the rules read, comma separated.
 BOUNDARY_PREFIX: Final = f"boundary.{GROUP}/"
 FORMAT: Final = f"{BOUNDARY_PREFIX}format"

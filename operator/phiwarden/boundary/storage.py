@@ -6,7 +6,8 @@ import datetime as dt
 from typing import Any, Final
 
 from phiwarden.api.storage import DeclaredVolume, StorageAttestation
-from phiwarden.api.workload import DataClass, WorkloadSpec, Zone
+from phiwarden.api.workload import DataClass, Enforcement, WorkloadSpec, Zone
+from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.manifest import Place, namespaced
 from phiwarden.boundary.model import Desired, Facts
 from phiwarden.storage.drivers import Encryption
@@ -56,6 +57,13 @@ def usable_classes(zone: Zone, spec: WorkloadSpec, facts: Facts) -> tuple[str, .
         for name in declared_classes(zone, spec)
         if zone.data not in SENSITIVE or usable(spec, name, facts)
     )
+
+
+def relied_on(zone: ZoneBoundary) -> frozenset[str]:
+    """Return the classes that the API server takes for encrypted because a zone lists them."""
+    if zone.enforcement != Enforcement.ENFORCE or zone.data not in SENSITIVE:
+        return frozenset()
+    return frozenset(zone.storage_classes)
 
 
 def withheld(zone: Zone, spec: WorkloadSpec, facts: Facts) -> tuple[DeclaredVolume, ...]:

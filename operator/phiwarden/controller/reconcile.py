@@ -22,6 +22,7 @@ from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
+from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.teardown import Teardown
@@ -41,6 +42,7 @@ class Reconciler:
     auditor: Auditor
     applier: Applier
     teardown: Teardown
+    reliance: Reliance
     recorder: Recorder
     clock: Clock
 
@@ -48,6 +50,7 @@ class Reconciler:
         """Reconcile a PHIWorkload; one that is gone leaves its boundary standing."""
         declared = self.state.workloads.get(name)
         if declared is None:
+            await self.reliance.forget(name)
             return
         if declared.deleting:
             await self.teardown.run(declared)
@@ -59,10 +62,16 @@ class Reconciler:
         obstacles = self._obstacles(declared, declared.spec)
         facts = self._facts(declared, declared.spec, obstacles)
         plan = compile_boundary(declared.name, declared.spec, facts)
-        if await self._judge_before_change(plan):
+        while await self.reliance.hold(name, _boundaries(plan)):
             facts = self._facts(declared, declared.spec, obstacles)
             plan = compile_boundary(declared.name, declared.spec, facts)
+        if await self._judge_before_change(plan):
+            # Of storage what was marked counts, and nothing that was seen since.
+            now = self._facts(declared, declared.spec, obstacles)
+            facts = replace(now, storage=facts.storage)
+            plan = compile_boundary(declared.name, declared.spec, facts)
         failures = await self.applier.apply(plan)
+        await self.reliance.release()
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
@@ -186,6 +195,11 @@ class Incomplete(Exception):
     def __init__(self, workload: str, failures: dict[str, str]) -> None:
         listed = "; ".join(f"zone {zone}: {why}" for zone, why in sorted(failures.items()))
         super().__init__(f"{workload}: {listed}")
+
+
+def _boundaries(plan: BoundaryPlan) -> dict[str, ZoneBoundary]:
+    """Return the boundaries that a plan's namespaces are to carry, by namespace."""
+    return {zone.namespace.name: zone_boundary(zone) for zone in plan.zones}
 
 
 def zone_boundary(zone: ZonePlan) -> ZoneBoundary:

@@ -26,6 +26,7 @@ from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
+from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import State
@@ -87,7 +88,8 @@ class Controller:
     async def _start(self) -> None:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
-        queues = self._queues(api)
+        reliance = Reliance(api, self.state)
+        queues = self._queues(api, reliance)
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
         )
@@ -109,6 +111,7 @@ class Controller:
         self.state.judged.update(
             {name: replace(zone, held=()) for name, zone in self.state.boundaries.items()}
         )
+        await reliance.release()
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
         log.info("controller.ready", version=__version__, workloads=len(self.state.workloads))
@@ -146,7 +149,7 @@ class Controller:
             if task.done():
                 raise kopf.PermanentError(f"{task.get_name()} has ended")
 
-    def _queues(self, api: Api) -> Queues:
+    def _queues(self, api: Api, reliance: Reliance) -> Queues:
         recorder = Recorder(api, self.clock)
 
         # The queues and those who work on them know each other.
@@ -167,6 +170,7 @@ class Controller:
             auditor,
             Applier(api, self.state),
             Teardown(api, self.state, recorder),
+            reliance,
             recorder,
             self.clock,
         )

@@ -103,6 +103,7 @@ class State:
         labelled: namespaces in which pods carry the quarantine label.
         remediations: what was put back, by workload.
         storage_classes: StorageClasses, by name.
+        marked: names of StorageClasses that carry our mark (`names.RELIED_ON`).
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
         kinds: custom resources of others that the cluster has, by name of the kind.
@@ -124,6 +125,7 @@ class State:
     remediations: dict[str, deque[Remediation]] = field(default_factory=dict)
     labelled: set[str] = field(default_factory=set)
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
+    marked: set[str] = field(default_factory=set)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()

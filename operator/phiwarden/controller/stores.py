@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from phiwarden.boundary.storage import declared_classes
 from phiwarden.cluster.reflector import Key, Seen
 from phiwarden.controller.queues import Queues
+from phiwarden.controller.reliance import is_marked
 from phiwarden.controller.state import Declared, State
 from phiwarden.rulebook.shapes import Kind
 from phiwarden.storage.read import claim_of, class_of, volume_of
@@ -31,7 +32,10 @@ class StorageObserver:
         """Take in a StorageClass."""
         _, name = key
         after = class_of(body) if body is not None else None
-        if _noted(self.state.storage_classes, name, after):
+        was_marked = name in self.state.marked
+        (self.state.marked.add if is_marked(body) else self.state.marked.discard)(name)
+        lost = was_marked and name not in self.state.marked
+        if _noted(self.state.storage_classes, name, after) or lost:
             for declared in self.state.workloads.values():
                 if self._relies_on(declared, name):
                     self.queues.workloads.add(declared.name)

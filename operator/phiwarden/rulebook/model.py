@@ -70,6 +70,8 @@ class Reads(StrEnum):
     MARK = "mark"
     OWNED = "owned"
     QUARANTINED = "quarantined"
+    RELIED_ON = "relied-on"
+    """StorageClasses that zones rely on."""
 
 
 class Each(StrEnum):

@@ -48,6 +48,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.MARK: "Namespace",
     Reads.OWNED: "objects of the boundary",
     Reads.QUARANTINED: "Pods in quarantine",
+    Reads.RELIED_ON: "StorageClasses that a zone relies on",
 }
 
 

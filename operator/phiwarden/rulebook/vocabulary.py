@@ -124,13 +124,19 @@ _CONTROLLERS: Final = (
 )
 """Parts of Kubernetes that remove objects of a namespace which is being deleted."""
 
+_CHOSEN: Final = (
+    f"request.userInfo.username == '{OPERATOR}'"
+    f" || (has(request.userInfo.groups)"
+    f" && request.userInfo.groups.exists(group, group in {EXEMPT_GROUPS}))"
+)
+
 TRUSTED: Final = Variable(
     "trusted",
-    f"request.userInfo.username == '{OPERATOR}'"
-    f" || request.userInfo.username in {_quoted(_CONTROLLERS)}"
-    f" || (has(request.userInfo.groups)"
-    f" && request.userInfo.groups.exists(group, group in {EXEMPT_GROUPS}))",
+    f"request.userInfo.username in {_quoted(_CONTROLLERS)} || {_CHOSEN}",
 )
+
+CHOSEN: Final = Variable(TRUSTED.name, _CHOSEN)
+"""The same without Kubernetes' own controllers, which delete for whoever names an owner."""
 
 _POD_MAKERS: Final = (
     "system:kube-controller-manager",
