@@ -55,7 +55,7 @@ SECRET_PROVIDER_STATUS: Final = Kind(
     "secretproviderclasspodstatuses",
 )
 CERTIFICATE: Final = Kind("cert-manager.io", "v1", "Certificate", "certificates")
-VOLUME_SNAPSHOT: Final = Kind("snapshot.storage.k8s.io", "v1", "VolumeSnapshot", "volumesnapshots")
+VOLUME_SNAPSHOT: Final = shapes.VOLUME_SNAPSHOT
 VOLUME_SNAPSHOT_CONTENT: Final = Kind(
     "snapshot.storage.k8s.io", "v1", "VolumeSnapshotContent", "volumesnapshotcontents"
 )

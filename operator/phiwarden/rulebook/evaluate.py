@@ -182,7 +182,7 @@ def _variables(
         "storageClasses": list(zone.storage_classes),
         "withheldClaims": list(zone.withheld_claims),
         "trusted": trusted,
-        "handmade": True,
+        "handmade": not _bound(obj),
         "ofPod": False,
         "putBack": False,
     }
@@ -193,6 +193,15 @@ def _variables(
         size = sum(len(value) for value in entries.values() if isinstance(value, str))
         return variables | {"entries": entries, "entryCount": len(entries), "size": size}
     return variables
+
+
+_BOUND: Final = "pv.kubernetes.io/bind-completed"
+
+
+def _bound(obj: Mapping[str, Any]) -> bool:
+    """Return whether Kubernetes bound a claim: it names its volume, and nobody chose that one."""
+    annotations = _map(_map(obj.get("metadata")).get("annotations"))
+    return obj.get("kind") == "PersistentVolumeClaim" and _BOUND in annotations
 
 
 def _pod(shape: Shape, obj: Mapping[str, Any]) -> dict[str, Any]:

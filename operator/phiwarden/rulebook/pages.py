@@ -34,6 +34,8 @@ _READS: Final[Mapping[str, str]] = {
     Reads.CLAIM_TEMPLATES: "volumeClaimTemplates of a StatefulSet",
     Reads.CLAIM: "PersistentVolumeClaim",
     Reads.CLAIM_DELETION: "the deletion of a PersistentVolumeClaim",
+    Reads.SNAPSHOT: "VolumeSnapshot",
+    Reads.REFERENCE_GRANT: "ReferenceGrant",
     Reads.SERVICE: "Service",
     Reads.NETWORK_POLICY: "NetworkPolicy",
     Reads.ROUTE: "Ingress, Gateway, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute",

@@ -219,6 +219,10 @@ _SLICE_MAKERS: Final = (
     "system:serviceaccount:kube-system:endpointslice-controller",
     "system:serviceaccount:kube-system:endpointslicemirroring-controller",
 )
+_BINDERS: Final = (
+    "system:kube-controller-manager",
+    "system:serviceaccount:kube-system:persistent-volume-binder",
+)
 _REVISION_MAKERS: Final = (
     "system:kube-controller-manager",
     "system:serviceaccount:kube-system:daemon-set-controller",
@@ -245,7 +249,9 @@ def _handmade(makers: tuple[str, ...]) -> Variable:
 
 _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
-    Reads.CLAIM: (_OF_POD,),
+    Reads.CLAIM: (_OF_POD, TRUSTED, _handmade(_BINDERS)),
+    Reads.SNAPSHOT: (TRUSTED,),
+    Reads.REFERENCE_GRANT: (TRUSTED,),
     Reads.CLAIM_DELETION: (TRUSTED,),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),

@@ -1,15 +1,18 @@
-"""The kinds of the Gateway API, as far as rules read them."""
+"""Kinds that a cluster knows by CustomResourceDefinitions alone, as far as rules read them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
-from e2e.differential.kinds import GATEWAY_API
 from e2e.rest import Rest
 from e2e.waiting import until
+from phiwarden.rulebook.subjects import OTHERS
+
+GROUPS: Final = ("gateway.networking.k8s.io", "snapshot.storage.k8s.io")
+KINDS: Final = tuple(kind for subject in OTHERS for kind in subject.kinds if kind.group in GROUPS)
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -28,6 +31,8 @@ def installed(root: Rest) -> Iterator[None]:
     yield
     for path in made:
         root.delete(path)
+    for path in made:
+        until(lambda path=path: root.get(path).code == 404, f"{path} is gone")
 
 
 def _established(root: Rest, path: str) -> bool:
@@ -37,7 +42,7 @@ def _established(root: Rest, path: str) -> bool:
 
 def _definitions() -> Iterator[dict[str, Any]]:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    for plural, kinds in groupby(GATEWAY_API, key=lambda kind: kind.plural):
+    for plural, kinds in groupby(KINDS, key=lambda kind: kind.plural):
         first, *others = kinds
         yield {
             "apiVersion": "apiextensions.k8s.io/v1",
