@@ -34,6 +34,7 @@ from e2e.workloads import (
     wait,
 )
 from phiwarden.rulebook.examples import DIGEST
+from phiwarden.storage.making import recipe
 
 USERNAME = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 AUDIT = {
@@ -319,6 +320,9 @@ def _granted(product: Product) -> set[tuple[str, str, str]]:
     }
 
 
+EBS = "ebs.csi.aws.com"
+
+
 def _store(root: Rest, name: str, images: dict[str, Any]) -> None:
     """Have a declared volume made, on storage of this name."""
     classes = "/apis/storage.k8s.io/v1/storageclasses"
@@ -330,12 +334,16 @@ def _store(root: Rest, name: str, images: dict[str, Any]) -> None:
         zones=[workloads.zone("app", data="phi", images=images)],
         flows=[],
         externals=[],
-        volumes=[{**charts, "storageClassName": name}],
+        volumes=[
+            {**charts, "storageClassName": name},
+            {**charts, "name": "scans", "encryption": {"provisioner": EBS, "key": name}},
+        ],
     )
     assert workloads.apply(root, declared).ok
     wait(root, name, "VolumesEncrypted", "True", "Proven")
     root.delete(f"{WORKLOADS}/{name}")
     root.delete(f"{classes}/{name}")
+    root.delete(f"{classes}/{recipe(EBS, name).name}")
 
 
 def _use_every_right(product: Product, root: Rest) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from e2e import workloads
 from e2e.product import Operator, Product, running
-from e2e.rest import Answer, Rest, connect
+from e2e.rest import MERGE, Answer, Rest, connect
 from e2e.waiting import until
 from e2e.workloads import NAMESPACES, WORKLOADS, clinic, deployment, status, unique, wait, zone
+from phiwarden.storage.making import recipe
 
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 VOLUMES = "/api/v1/persistentvolumes"
@@ -332,3 +333,93 @@ def test_a_claim_that_nobody_declared_counts_too(
     assert "clinical/old" in entry["message"]
     found = told(admin, name, "old")
     assert found["declared"] is False
+
+
+def test_a_volume_outlives_its_deletion_for_as_long_as_its_claim_is_there(
+    admin: Rest, engineer: Rest, name: str, classes: dict[str, str]
+) -> None:
+    """PersistentVolumes belong to no namespace, so no policy sees their zone; the claim holds them."""
+    fast = make_class(admin, classes, "fast", encrypted="true")
+    assert declare(admin, name, volume("charts", fast)).ok
+    until(lambda: admin.get(f"{claims(name)}/charts").ok, "the claim is made")
+    path = f"{VOLUMES}/{bind(admin, f'{name}-clinical', 'charts')}"
+    wait(admin, name, "VolumesEncrypted", "True", "Proven")
+
+    def phase(at: str) -> str:
+        found: str = admin.get(at).body["status"].get("phase", "")
+        return found
+
+    for at in (path, f"{claims(name)}/charts"):
+        until(lambda at=at: phase(at) == "Bound", f"{at} is bound")
+    assert engineer.delete(path).ok
+    assert "kubernetes.io/pv-protection" in admin.get(path).body["metadata"]["finalizers"]
+    answer = engineer.delete(f"{claims(name)}/charts")
+    assert answer.code == 403
+    assert "PHI-VOL-004" in answer.message
+    assert (phase(path), phase(f"{claims(name)}/charts")) == ("Bound", "Bound")
+    # By force the object goes, and with it no data: it was never released. The status tells.
+    forced = {"metadata": {"finalizers": None}}
+    assert engineer.request("PATCH", path, forced, content=MERGE).ok
+    until(lambda: phase(f"{claims(name)}/charts") == "Lost", "the claim is without its volume")
+    entry = wait(admin, name, "VolumesEncrypted", "False", "Unproven")
+    assert "is not there" in entry["message"]
+
+
+def requested(name: str, **encryption: str) -> dict[str, Any]:
+    asked = {key: value for key, value in volume(name, "").items() if key != "storageClassName"}
+    return {**asked, "encryption": {"provisioner": EBS, **encryption}}
+
+
+def test_encrypted_storage_is_made_for_whoever_asks_once_for_all(
+    admin: Rest, engineer: Rest, name: str, classes: dict[str, str]
+) -> None:
+    key = f"{KEY}-{name}"
+    ours = {**requested("charts", key=key), "customerManagedKey": True}
+    assert declare(admin, name, ours, requested("letters", key=key)).ok
+    wait(admin, name, "VolumesEncrypted", "True", "Proven")
+    found = told(admin, name, "charts")
+    assert (found["encryption"], found["key"]) == ("ENCRYPTED_CUSTOMER_KEY", key)
+    made = admin.get(f"{claims(name)}/charts").body["spec"]["storageClassName"]
+    classes["made"] = made
+    assert admin.get(f"{claims(name)}/letters").body["spec"]["storageClassName"] == made
+    body = admin.get(f"{CLASSES}/{made}").body
+    assert (body["provisioner"], body["parameters"]) == (
+        EBS,
+        {"encrypted": "true", "kmsKeyId": key},
+    )
+    assert (body["reclaimPolicy"], body["volumeBindingMode"]) == ("Retain", "WaitForFirstConsumer")
+    assert body["allowVolumeExpansion"] is True
+    labels = body["metadata"]["labels"]
+    assert labels["app.kubernetes.io/managed-by"] == "phiwarden"
+    # It is a class like any other: zones rely on it, and others may ask for it as well.
+    assert labels["phiwarden.dev/relied-on"] == "true"
+    assert "PHI-GRD-005" in engineer.delete(f"{CLASSES}/{made}").message
+    other = f"{name}-2"
+    try:
+        assert declare(admin, other, requested("scans", key=key)).ok
+        wait(admin, other, "VolumesEncrypted", "True", "Proven")
+        assert admin.get(f"{claims(other)}/scans").body["spec"]["storageClassName"] == made
+        uid = admin.get(f"{CLASSES}/{made}").body["metadata"]["uid"]
+        assert uid == body["metadata"]["uid"]
+        assert admin.delete(f"{WORKLOADS}/{other}").ok
+        until(lambda: admin.get(f"{WORKLOADS}/{other}").code == 404, "the other is gone")
+        assert admin.get(f"{CLASSES}/{made}").ok
+    finally:
+        admin.delete(f"{WORKLOADS}/{other}")
+
+
+def test_a_class_under_the_name_of_one_to_be_made_is_judged_as_what_it_is(
+    admin: Rest, name: str, classes: dict[str, str]
+) -> None:
+    key = f"{KEY}-{name}"
+    made = recipe(EBS, key).name
+    classes["forged"] = made
+    body = {"metadata": {"name": made}, "provisioner": EBS, "parameters": {"encrypted": "false"}}
+    assert admin.create(CLASSES, body).ok
+    assert declare(admin, name, requested("charts", key=key)).ok
+    wait(admin, name, "VolumesEncrypted", "False", "Withheld")
+    assert admin.get(f"{claims(name)}/charts").code == 404
+    # Gone, it is made as it should be.
+    assert admin.delete(f"{CLASSES}/{made}").ok
+    wait(admin, name, "VolumesEncrypted", "True", "Proven")
+    assert admin.get(f"{CLASSES}/{made}").body["parameters"]["kmsKeyId"] == key

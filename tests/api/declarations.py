@@ -98,6 +98,13 @@ AGREEMENT: Final = {
     "reference": "BAA-1",
     "expires": "2030-02-28",
 }
+VOLUME: Final = {
+    "name": "records",
+    "zone": "clinical",
+    "size": "1Gi",
+    "accessModes": ["ReadWriteOnce"],
+}
+EBS: Final = {"provisioner": "ebs.csi.aws.com"}
 STAGING: Final = {
     "environment": "staging",
     "zones[1].data": "synthetic",
@@ -196,7 +203,20 @@ ACCEPTED: Final[Mapping[str, Changes]] = {
     "an existing namespace to be taken over": {"zones[2].adopt": True},
 }
 
+
+def _of(**encryption: str) -> Changes:
+    """Return a volume on encrypted storage that is made for it."""
+    return {"volumes": [{**VOLUME, "encryption": {**EBS, **encryption}}]}
+
+
+_NAMED: Final[Changes] = {"volumes": [{**VOLUME, "storageClassName": "fast"}]}
+
 TRANSITIONS: Final = (
+    Transition("a volume grown", _of(), {"volumes": [{**_of()["volumes"][0], "size": "2Gi"}]}),
+    Transition("a volume's key changed", _of(key="a"), _of(key="b"), "spec.volumes[0].encryption"),
+    Transition("a volume's key dropped", _of(key="a"), _of(), "spec.volumes[0].encryption"),
+    Transition("a class in place of encryption", _of(), _NAMED, "spec.volumes[0]"),
+    Transition("encryption in place of a class", _NAMED, _of(), "spec.volumes[0]"),
     Transition("environment raised", STAGING, {}, "spec.environment", ("staging", "production")),
     Transition("environment lowered", {}, STAGING, "spec.environment", ("staging", "production")),
     Transition(

@@ -60,6 +60,7 @@ class Reconciler:
             return
         await self._hold_finalizer(declared, declared.spec)
         obstacles = self._obstacles(declared, declared.spec)
+        unmade = await self.applier.make_classes(declared.spec)
         facts = self._facts(declared, declared.spec, obstacles)
         plan = compile_boundary(declared.name, declared.spec, facts)
         while await self.reliance.hold(name, _boundaries(plan)):
@@ -70,7 +71,7 @@ class Reconciler:
             now = self._facts(declared, declared.spec, obstacles)
             facts = replace(now, storage=facts.storage)
             plan = compile_boundary(declared.name, declared.spec, facts)
-        failures = await self.applier.apply(plan)
+        failures = unmade | await self.applier.apply(plan)
         await self.reliance.release()
         for zone in plan.zones:
             if zone.zone not in failures:
