@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e import workloads
+from e2e import custom_kinds, workloads
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import ControlPlane, Options, start
 from e2e.product import CHART, NAMESPACE, RELEASE, Operator, Product, install, running
@@ -368,7 +368,7 @@ def _use_every_right(product: Product, root: Rest) -> None:
     ]
     flows = [workloads.flow({"zone": "app"}, {"zone": "old"}, 443)]
     common: dict[str, Any] = {"flows": flows, "externals": [], "deletionPolicy": "Delete"}
-    with running(product):
+    with custom_kinds.installed(root, custom_kinds.DRIVERS), running(product):
         assert workloads.apply(root, clinic(name, zones=zones, **common)).ok
         wait(root, name)
         until(lambda: status(root, name).get("quarantined") == 1, "the old violation is held")

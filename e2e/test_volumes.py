@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from e2e import workloads
+from e2e import custom_kinds, workloads
 from e2e.product import Operator, Product, running
 from e2e.rest import MERGE, Answer, Rest, connect
 from e2e.waiting import until
 from e2e.workloads import NAMESPACES, WORKLOADS, clinic, deployment, status, unique, wait, zone
+from phiwarden.cluster.resources import STORAGE_POLICY_INFO, TRIDENT_VOLUME, collection
 from phiwarden.storage.making import recipe
 
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
@@ -423,3 +424,41 @@ def test_a_class_under_the_name_of_one_to_be_made_is_judged_as_what_it_is(
     assert admin.delete(f"{CLASSES}/{made}").ok
     wait(admin, name, "VolumesEncrypted", "True", "Proven")
     assert admin.get(f"{CLASSES}/{made}").body["parameters"]["kmsKeyId"] == key
+
+
+def test_what_drivers_say_in_objects_of_their_own_counts(
+    admin: Rest, name: str, classes: dict[str, str]
+) -> None:
+    nas = make_class(admin, classes, "nas", "csi.trident.netapp.io", selector="luks=true")
+    gold = make_class(admin, classes, "gold", "csi.vsphere.vmware.com", storagePolicyID="p")
+    assert declare(admin, name, volume("charts", gold), of_zone={"storageClasses": [nas]}).ok
+    wait(admin, name, "VolumesEncrypted", "False", "Withheld")
+    assert admin.create(claims(name), claim("records", nas)).ok
+    bound = bind(admin, f"{name}-clinical", "records", "csi.trident.netapp.io")
+    until(lambda: told(admin, name, "records").get("volume") == bound, "the volume is seen")
+    assert told(admin, name, "records")["encryption"] == "UNKNOWN"
+    # The kinds come when their driver is installed, and that may be later.
+    with custom_kinds.installed(admin, custom_kinds.DRIVERS):
+        policies = collection(STORAGE_POLICY_INFO)
+        policy = {"apiVersion": STORAGE_POLICY_INFO.api_version, "kind": STORAGE_POLICY_INFO.kind}
+        policy |= {
+            "metadata": {"name": gold},
+            "status": {"encryption": {"supportsEncryption": True}},
+        }
+        until(lambda: admin.create(policies, policy).code in (201, 409), "policies are served")
+        until(lambda: admin.get(f"{claims(name)}/charts").ok, "the claim is made")
+        assert told(admin, name, "charts")["encryption"] == "ENCRYPTED_PLATFORM_KEY"
+        trident = {"apiVersion": TRIDENT_VOLUME.api_version, "kind": TRIDENT_VOLUME.kind}
+        trident |= {"metadata": {"name": bound}, "config": {"LUKSEncryption": "true"}}
+        path = collection(TRIDENT_VOLUME, "default")
+        until(lambda: admin.create(path, trident).code in (201, 409), "volumes are served")
+        until(
+            lambda: told(admin, name, "records")["encryption"] == "ENCRYPTED_CUSTOMER_KEY",
+            "the driver's object is read",
+        )
+        # One of the same name in another namespace is not the driver's, and one of them lies.
+        posing = {**trident, "config": {"LUKSEncryption": "false"}}
+        assert admin.create(collection(TRIDENT_VOLUME, f"{name}-clinical"), posing).ok
+        until(lambda: told(admin, name, "records")["encryption"] == "UNKNOWN", "nothing is known")
+    until(lambda: told(admin, name, "charts")["encryption"] == "UNKNOWN", "nobody tells any more")
+    assert admin.get(f"{claims(name)}/charts").ok

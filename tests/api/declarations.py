@@ -215,8 +215,8 @@ TRANSITIONS: Final = (
     Transition("a volume grown", _of(), {"volumes": [{**_of()["volumes"][0], "size": "2Gi"}]}),
     Transition("a volume's key changed", _of(key="a"), _of(key="b"), "spec.volumes[0].encryption"),
     Transition("a volume's key dropped", _of(key="a"), _of(), "spec.volumes[0].encryption"),
-    Transition("a class in place of encryption", _of(), _NAMED, "spec.volumes[0]"),
-    Transition("encryption in place of a class", _NAMED, _of(), "spec.volumes[0]"),
+    Transition("a class in place of encryption", _of(), _NAMED, "spec.volumes[0].encryption"),
+    Transition("encryption in place of a class", _NAMED, _of(), "spec.volumes[0].encryption"),
     Transition("environment raised", STAGING, {}, "spec.environment", ("staging", "production")),
     Transition("environment lowered", {}, STAGING, "spec.environment", ("staging", "production")),
     Transition(

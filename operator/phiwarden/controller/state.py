@@ -19,6 +19,7 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
 from phiwarden.storage.claims import Claim, Storage
+from phiwarden.storage.read import Policy
 from phiwarden.storage.verdict import StorageClass, Volume
 
 ObjectKey = tuple[str, str]
@@ -106,6 +107,8 @@ class State:
         marked: names of StorageClasses that carry our mark (`names.RELIED_ON`).
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
+        trident: what TridentVolumes say of volumes, by the volume's name.
+        policies: what ClusterStoragePolicyInfos say of classes, by the policy's name.
         kinds: custom resources of others that the cluster has, by name of the kind.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
@@ -128,6 +131,8 @@ class State:
     marked: set[str] = field(default_factory=set)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
+    trident: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()
@@ -151,7 +156,14 @@ class State:
     @property
     def storage(self) -> Storage:
         """What the cluster has of storage."""
-        return Storage(self.storage_classes, self.volumes, self.claims)
+        of_classes = {name: p.facts for p in self.policies.values() for name in p.classes}
+        return Storage(
+            self.storage_classes,
+            self.volumes,
+            self.claims,
+            of_volumes=self.trident,
+            of_classes=of_classes,
+        )
 
     def claiming(self, namespace: str) -> frozenset[str]:
         """Return the names of all workloads that declare a zone in a namespace."""
