@@ -328,15 +328,15 @@ def _store(root: Rest, name: str, images: dict[str, Any]) -> None:
     classes = "/apis/storage.k8s.io/v1/storageclasses"
     driver = {"provisioner": "dobs.csi.digitalocean.com"}
     assert root.create(classes, {"metadata": {"name": name}, **driver}).ok
-    charts = {"name": "charts", "zone": "app", "size": "1Gi", "accessModes": ["ReadWriteOnce"]}
+    volume = workloads.declared_volume
     declared = clinic(
         name,
         zones=[workloads.zone("app", data="phi", images=images)],
         flows=[],
         externals=[],
         volumes=[
-            {**charts, "storageClassName": name},
-            {**charts, "name": "scans", "encryption": {"provisioner": EBS, "key": name}},
+            volume("charts", "app", storageClassName=name),
+            volume("scans", "app", encryption={"provisioner": EBS, "key": name}),
         ],
     )
     assert workloads.apply(root, declared).ok

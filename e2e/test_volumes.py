@@ -12,7 +12,17 @@ from e2e import custom_kinds, workloads
 from e2e.product import Operator, Product, running
 from e2e.rest import MERGE, Answer, Rest, connect
 from e2e.waiting import until
-from e2e.workloads import NAMESPACES, WORKLOADS, clinic, deployment, status, unique, wait, zone
+from e2e.workloads import (
+    NAMESPACES,
+    WORKLOADS,
+    claim,
+    clinic,
+    deployment,
+    status,
+    unique,
+    wait,
+    zone,
+)
 from phiwarden.cluster.resources import STORAGE_POLICY_INFO, TRIDENT_VOLUME, collection
 from phiwarden.storage.making import recipe
 
@@ -61,14 +71,8 @@ def make_class(
 
 
 def volume(name: str, storage_class: str, **fields: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "zone": "clinical",
-        "size": "10Gi",
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": storage_class,
-        **fields,
-    }
+    named = {"storageClassName": storage_class, **fields}
+    return workloads.declared_volume(name, named.pop("zone", "clinical"), **named)
 
 
 def declare(admin: Rest, name: str, *volumes: dict[str, Any], **spec: Any) -> Answer:
@@ -84,12 +88,6 @@ def claims(name: str) -> str:
 def told(admin: Rest, name: str, volume: str) -> dict[str, Any]:
     found = [v for v in status(admin, name).get("volumes", ()) if v["name"] == volume]
     return found[0] if found else {}
-
-
-def claim(name: str, storage_class: str | None) -> dict[str, Any]:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    named = {} if storage_class is None else {"storageClassName": storage_class}
-    return {"metadata": {"name": name}, "spec": spec | named}
 
 
 def bind(admin: Rest, namespace: str, name: str, driver: str = EBS, **csi: Any) -> str:
@@ -367,8 +365,8 @@ def test_a_volume_outlives_its_deletion_for_as_long_as_its_claim_is_there(
 
 
 def requested(name: str, **encryption: str) -> dict[str, Any]:
-    asked = {key: value for key, value in volume(name, "").items() if key != "storageClassName"}
-    return {**asked, "encryption": {"provisioner": EBS, **encryption}}
+    asked = {"provisioner": EBS, **encryption}
+    return workloads.declared_volume(name, "clinical", encryption=asked)
 
 
 def test_encrypted_storage_is_made_for_whoever_asks_once_for_all(
@@ -431,7 +429,7 @@ def test_what_drivers_say_in_objects_of_their_own_counts(
 ) -> None:
     nas = make_class(admin, classes, "nas", "csi.trident.netapp.io", selector="luks=true")
     gold = make_class(admin, classes, "gold", "csi.vsphere.vmware.com", storagePolicyID="p")
-    assert declare(admin, name, volume("charts", gold), of_zone={"storageClasses": [nas]}).ok
+    assert declare(admin, name, volume("charts", gold), enforcement="observe").ok
     wait(admin, name, "VolumesEncrypted", "False", "Withheld")
     assert admin.create(claims(name), claim("records", nas)).ok
     bound = bind(admin, f"{name}-clinical", "records", "csi.trident.netapp.io")

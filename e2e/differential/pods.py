@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from e2e.differential import containers, texts
 from e2e.differential.near import ABSENT, Body, Edges, Values, fields, near, options, subset
 from e2e.differential.storage import TEMPLATE_SPECS
+from e2e.workloads import claim_spec
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.model import Example
 
@@ -50,7 +51,6 @@ _TOKENS: Final = options(
 _SOURCES: Final = st.one_of(
     _TOKENS, st.sampled_from([{"configMap": {"name": "c"}}, {"secret": {"name": "s"}}])
 )
-_CLAIM: Final = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 _KINDS: Final = st.sampled_from(
     [
         {},
@@ -59,7 +59,7 @@ _KINDS: Final = st.sampled_from(
         {"configMap": {"name": "c"}},
         {"downwardAPI": {"items": []}},
         {"persistentVolumeClaim": {"claimName": "c"}},
-        {"ephemeral": {"volumeClaimTemplate": {"spec": _CLAIM}}},
+        {"ephemeral": {"volumeClaimTemplate": {"spec": claim_spec(None)}}},
         {"hostPath": {"path": "/x"}},
         {"hostPath": {"path": "/\u00e9\n"}},
         {"nfs": {"server": "10.0.0.9", "path": "/x"}},

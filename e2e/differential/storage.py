@@ -7,7 +7,8 @@ from typing import Final
 from hypothesis import strategies as st
 
 from e2e.differential.kinds import kind_of, manifest
-from e2e.differential.near import LABELLED, Body, Form, Values, options, subset
+from e2e.differential.near import LABELLED, Form, Values, options, subset
+from e2e.workloads import claim_spec
 
 CLASSES: Final = options(
     "", "fast-encrypted", "fast", "fast-encrypted2", "lab.disks", "lab-disks", "fast-encrypted.lab.disks"
@@ -41,16 +42,6 @@ _NAMESPACED: Final = options(
     {**_CLAIM_KIND, "namespace": ""},
 )
 _VOLUMES: Final = options(None, "", "pv-1")
-
-
-def claim_spec(storage_class: str | None) -> Body:
-    """Return the spec of a claim, without a class if it is None."""
-    named = {} if storage_class is None else {"storageClassName": storage_class}
-    return {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": "1Gi"}},
-        **named,
-    }
 
 
 TEMPLATE_SPECS: Final[Values] = subset(

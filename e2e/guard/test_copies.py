@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e import custom_kinds, zones
+from e2e import custom_kinds, workloads, zones
 from e2e.guard.boundary import refused
 from e2e.rest import MERGE, Answer, Rest
 from e2e.waiting import until
@@ -61,8 +61,7 @@ def pair(root: Rest, engineer: Rest) -> Iterator[Pair]:
 
 
 def claim(name: str = "copy", **spec: Any) -> Body:
-    asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    return {"metadata": {"name": name}, "spec": {**asked, "storageClassName": CLASS, **spec}}
+    return workloads.claim(name, CLASS, **spec)
 
 
 def snapshot(namespace: str, content: str = "") -> tuple[str, Body]:

@@ -213,6 +213,13 @@ _NAMED: Final[Changes] = {"volumes": [{**VOLUME, "storageClassName": "fast"}]}
 
 TRANSITIONS: Final = (
     Transition("a volume grown", _of(), {"volumes": [{**_of()["volumes"][0], "size": "2Gi"}]}),
+    Transition(
+        "a volume shrunk",
+        _of(),
+        {"volumes": [{**_of()["volumes"][0], "size": "1000Mi"}]},
+        "spec.volumes[0].size",
+        ("size cannot shrink",),
+    ),
     Transition("a volume's key changed", _of(key="a"), _of(key="b"), "spec.volumes[0].encryption"),
     Transition("a volume's key dropped", _of(key="a"), _of(), "spec.volumes[0].encryption"),
     Transition("a class in place of encryption", _of(), _NAMED, "spec.volumes[0].encryption"),

@@ -126,7 +126,7 @@ OTHERS: Final = (
         "snapshots",
         "Keeps snapshots that others made out of a zone.",
         (VOLUME_SNAPSHOT,),
-        (Part((Reads.SNAPSHOT,), ("spec.source",)),),
+        (Part((Reads.SNAPSHOT,), ("spec",)),),
     ),
     Subject(
         "references",
