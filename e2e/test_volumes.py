@@ -445,7 +445,10 @@ def test_what_drivers_say_in_objects_of_their_own_counts(
         }
         until(lambda: admin.create(policies, policy).code in (201, 409), "policies are served")
         until(lambda: admin.get(f"{claims(name)}/charts").ok, "the claim is made")
-        assert told(admin, name, "charts")["encryption"] == "ENCRYPTED_PLATFORM_KEY"
+        until(
+            lambda: told(admin, name, "charts")["encryption"] == "ENCRYPTED_PLATFORM_KEY",
+            "the policy is read",
+        )
         trident = {"apiVersion": TRIDENT_VOLUME.api_version, "kind": TRIDENT_VOLUME.kind}
         trident |= {"metadata": {"name": bound}, "config": {"LUKSEncryption": "true"}}
         path = collection(TRIDENT_VOLUME, "default")
