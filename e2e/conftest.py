@@ -15,6 +15,10 @@ NODE_LABELS = {"topology.kubernetes.io/region": "us-east-1"}
 """Where the simulated node stands: a region that the examples declare."""
 
 
+FLAGS = {"kube-apiserver": ("--feature-gates=CrossNamespaceVolumeDataSource=true",)}
+"""What is not open by default: claims that are filled from another namespace."""
+
+
 @pytest.fixture(scope="session")
 def binaries(pytestconfig: pytest.Config) -> None:
     """Have every binary at hand, and show the progress of a first build, which takes minutes."""
@@ -30,7 +34,7 @@ def cluster(binaries: None) -> Iterator[ControlPlane]:
     After Ctrl-C pytest still runs this to its end. If it cannot, the kernel ends the processes
     together with pytest, and the next start removes the directory.
     """
-    with acquire(Options(node_labels=NODE_LABELS)) as running:
+    with acquire(Options(node_labels=NODE_LABELS, flags=FLAGS)) as running:
         yield running
 
 

@@ -140,7 +140,8 @@ def _one_offence_for_each_policy() -> Iterator[tuple[shapes.Kind, dict[str, Any]
         for shape in shapes.POD_SHAPES:
             yield shape.kinds[0], examples.manifest(shape.kinds[0], offence)
     for subject in OTHERS:
-        if subject.name != "scale":  # of an object that must be there
+        # Of an object that must be there, or of a kind that is not there yet.
+        if subject.name not in ("scale", "snapshots", "references"):
             offence = next(_offences(subject))
             kind = next(k for k in subject.kinds if k.kind == offence["kind"])
             yield kind, {**offence, "metadata": {**offence.get("metadata", {}), "name": "probe"}}

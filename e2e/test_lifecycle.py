@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e import workloads
+from e2e import custom_kinds, workloads
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import ControlPlane, Options, start
 from e2e.product import CHART, NAMESPACE, RELEASE, Operator, Product, install, running
@@ -34,6 +34,7 @@ from e2e.workloads import (
     wait,
 )
 from phiwarden.rulebook.examples import DIGEST
+from phiwarden.storage.making import recipe
 
 USERNAME = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 AUDIT = {
@@ -319,23 +320,30 @@ def _granted(product: Product) -> set[tuple[str, str, str]]:
     }
 
 
+EBS = "ebs.csi.aws.com"
+
+
 def _store(root: Rest, name: str, images: dict[str, Any]) -> None:
     """Have a declared volume made, on storage of this name."""
     classes = "/apis/storage.k8s.io/v1/storageclasses"
     driver = {"provisioner": "dobs.csi.digitalocean.com"}
     assert root.create(classes, {"metadata": {"name": name}, **driver}).ok
-    charts = {"name": "charts", "zone": "app", "size": "1Gi", "accessModes": ["ReadWriteOnce"]}
+    volume = workloads.declared_volume
     declared = clinic(
         name,
         zones=[workloads.zone("app", data="phi", images=images)],
         flows=[],
         externals=[],
-        volumes=[{**charts, "storageClassName": name}],
+        volumes=[
+            volume("charts", "app", storageClassName=name),
+            volume("scans", "app", encryption={"provisioner": EBS, "key": name}),
+        ],
     )
     assert workloads.apply(root, declared).ok
     wait(root, name, "VolumesEncrypted", "True", "Proven")
     root.delete(f"{WORKLOADS}/{name}")
     root.delete(f"{classes}/{name}")
+    root.delete(f"{classes}/{recipe(EBS, name).name}")
 
 
 def _use_every_right(product: Product, root: Rest) -> None:
@@ -360,7 +368,7 @@ def _use_every_right(product: Product, root: Rest) -> None:
     ]
     flows = [workloads.flow({"zone": "app"}, {"zone": "old"}, 443)]
     common: dict[str, Any] = {"flows": flows, "externals": [], "deletionPolicy": "Delete"}
-    with running(product):
+    with custom_kinds.installed(root, custom_kinds.DRIVERS), running(product):
         assert workloads.apply(root, clinic(name, zones=zones, **common)).ok
         wait(root, name)
         until(lambda: status(root, name).get("quarantined") == 1, "the old violation is held")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e import workloads
+from e2e import custom_kinds, workloads
 from e2e.controlplane import ControlPlane
 from e2e.product import ROOT, Operator, Product, running
 from e2e.rest import MERGE, Rest, connect
@@ -432,7 +432,7 @@ def versions(admin: Rest, namespace: str) -> dict[str, str]:
     for path in (f"{WORKLOADS}/{namespace}", f"{NAMESPACES}/{namespace}"):
         found[path] = admin.get(path).body["metadata"]["resourceVersion"]
     for kind in (versions[0] for versions in KINDS):
-        if kind.group == "gateway.networking.k8s.io":
+        if kind.group in custom_kinds.GROUPS:
             continue  # nobody installed it here
         path = collection(kind, namespace)
         for item in admin.get(path).body["items"]:

@@ -273,13 +273,7 @@ def test_deletion_policy_delete_removes_zones_but_never_a_volume(admin: Rest, na
     classes = "/apis/storage.k8s.io/v1/storageclasses"
     driver = {"provisioner": "dobs.csi.digitalocean.com"}
     assert admin.create(classes, {"metadata": {"name": name}, **driver}).ok
-    volume = {
-        "name": "records",
-        "zone": "clinical",
-        "size": "1Gi",
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": name,
-    }
+    volume = workloads.declared_volume("records", "clinical", storageClassName=name)
     declare(admin, clinic(name, deletionPolicy="Delete", volumes=[volume]))
     wait(admin, name, "VolumesEncrypted", "True", "Proven")
     until(

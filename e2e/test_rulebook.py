@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e import zones
+from e2e import custom_kinds, zones
 from e2e.product import Product
 from e2e.rest import Answer, Rest, connect
 from e2e.verdicts import to_tell, told
@@ -36,9 +36,11 @@ def developer(product: Product) -> Rest:
 
 @pytest.fixture(scope="module")
 def namespaces(product: Product) -> Iterator[Zones]:
-    made = Zones(connect(product.cluster.kubeconfig))
-    yield made
-    made.remove()
+    admin = connect(product.cluster.kubeconfig)
+    with custom_kinds.installed(admin):
+        made = Zones(admin)
+        yield made
+        made.remove()
 
 
 class Zones:

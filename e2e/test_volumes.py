@@ -8,11 +8,23 @@ from typing import Any
 
 import pytest
 
-from e2e import workloads
+from e2e import custom_kinds, workloads
 from e2e.product import Operator, Product, running
-from e2e.rest import Answer, Rest, connect
+from e2e.rest import MERGE, Answer, Rest, connect
 from e2e.waiting import until
-from e2e.workloads import NAMESPACES, WORKLOADS, clinic, deployment, status, unique, wait, zone
+from e2e.workloads import (
+    NAMESPACES,
+    WORKLOADS,
+    claim,
+    clinic,
+    deployment,
+    status,
+    unique,
+    wait,
+    zone,
+)
+from phiwarden.cluster.resources import STORAGE_POLICY_INFO, TRIDENT_VOLUME, collection
+from phiwarden.storage.making import recipe
 
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 VOLUMES = "/api/v1/persistentvolumes"
@@ -59,14 +71,8 @@ def make_class(
 
 
 def volume(name: str, storage_class: str, **fields: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "zone": "clinical",
-        "size": "10Gi",
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": storage_class,
-        **fields,
-    }
+    named = {"storageClassName": storage_class, **fields}
+    return workloads.declared_volume(name, named.pop("zone", "clinical"), **named)
 
 
 def declare(admin: Rest, name: str, *volumes: dict[str, Any], **spec: Any) -> Answer:
@@ -82,12 +88,6 @@ def claims(name: str) -> str:
 def told(admin: Rest, name: str, volume: str) -> dict[str, Any]:
     found = [v for v in status(admin, name).get("volumes", ()) if v["name"] == volume]
     return found[0] if found else {}
-
-
-def claim(name: str, storage_class: str | None) -> dict[str, Any]:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    named = {} if storage_class is None else {"storageClassName": storage_class}
-    return {"metadata": {"name": name}, "spec": spec | named}
 
 
 def bind(admin: Rest, namespace: str, name: str, driver: str = EBS, **csi: Any) -> str:
@@ -332,3 +332,134 @@ def test_a_claim_that_nobody_declared_counts_too(
     assert "clinical/old" in entry["message"]
     found = told(admin, name, "old")
     assert found["declared"] is False
+
+
+def test_a_volume_outlives_its_deletion_for_as_long_as_its_claim_is_there(
+    admin: Rest, engineer: Rest, name: str, classes: dict[str, str]
+) -> None:
+    """PersistentVolumes belong to no namespace, so no policy sees their zone; the claim holds them."""
+    fast = make_class(admin, classes, "fast", encrypted="true")
+    assert declare(admin, name, volume("charts", fast)).ok
+    until(lambda: admin.get(f"{claims(name)}/charts").ok, "the claim is made")
+    path = f"{VOLUMES}/{bind(admin, f'{name}-clinical', 'charts')}"
+    wait(admin, name, "VolumesEncrypted", "True", "Proven")
+
+    def phase(at: str) -> str:
+        found: str = admin.get(at).body["status"].get("phase", "")
+        return found
+
+    for at in (path, f"{claims(name)}/charts"):
+        until(lambda at=at: phase(at) == "Bound", f"{at} is bound")
+    assert engineer.delete(path).ok
+    assert "kubernetes.io/pv-protection" in admin.get(path).body["metadata"]["finalizers"]
+    answer = engineer.delete(f"{claims(name)}/charts")
+    assert answer.code == 403
+    assert "PHI-VOL-004" in answer.message
+    assert (phase(path), phase(f"{claims(name)}/charts")) == ("Bound", "Bound")
+    # By force the object goes, and with it no data: it was never released. The status tells.
+    forced = {"metadata": {"finalizers": None}}
+    assert engineer.request("PATCH", path, forced, content=MERGE).ok
+    until(lambda: phase(f"{claims(name)}/charts") == "Lost", "the claim is without its volume")
+    entry = wait(admin, name, "VolumesEncrypted", "False", "Unproven")
+    assert "is not there" in entry["message"]
+
+
+def requested(name: str, **encryption: str) -> dict[str, Any]:
+    asked = {"provisioner": EBS, **encryption}
+    return workloads.declared_volume(name, "clinical", encryption=asked)
+
+
+def test_encrypted_storage_is_made_for_whoever_asks_once_for_all(
+    admin: Rest, engineer: Rest, name: str, classes: dict[str, str]
+) -> None:
+    key = f"{KEY}-{name}"
+    ours = {**requested("charts", key=key), "customerManagedKey": True}
+    assert declare(admin, name, ours, requested("letters", key=key)).ok
+    wait(admin, name, "VolumesEncrypted", "True", "Proven")
+    found = told(admin, name, "charts")
+    assert (found["encryption"], found["key"]) == ("ENCRYPTED_CUSTOMER_KEY", key)
+    made = admin.get(f"{claims(name)}/charts").body["spec"]["storageClassName"]
+    classes["made"] = made
+    assert admin.get(f"{claims(name)}/letters").body["spec"]["storageClassName"] == made
+    body = admin.get(f"{CLASSES}/{made}").body
+    assert (body["provisioner"], body["parameters"]) == (
+        EBS,
+        {"encrypted": "true", "kmsKeyId": key},
+    )
+    assert (body["reclaimPolicy"], body["volumeBindingMode"]) == ("Retain", "WaitForFirstConsumer")
+    assert body["allowVolumeExpansion"] is True
+    labels = body["metadata"]["labels"]
+    assert labels["app.kubernetes.io/managed-by"] == "phiwarden"
+    # It is a class like any other: zones rely on it, and others may ask for it as well.
+    assert labels["phiwarden.dev/relied-on"] == "true"
+    assert "PHI-GRD-005" in engineer.delete(f"{CLASSES}/{made}").message
+    other = f"{name}-2"
+    try:
+        assert declare(admin, other, requested("scans", key=key)).ok
+        wait(admin, other, "VolumesEncrypted", "True", "Proven")
+        assert admin.get(f"{claims(other)}/scans").body["spec"]["storageClassName"] == made
+        uid = admin.get(f"{CLASSES}/{made}").body["metadata"]["uid"]
+        assert uid == body["metadata"]["uid"]
+        assert admin.delete(f"{WORKLOADS}/{other}").ok
+        until(lambda: admin.get(f"{WORKLOADS}/{other}").code == 404, "the other is gone")
+        assert admin.get(f"{CLASSES}/{made}").ok
+    finally:
+        admin.delete(f"{WORKLOADS}/{other}")
+
+
+def test_a_class_under_the_name_of_one_to_be_made_is_judged_as_what_it_is(
+    admin: Rest, name: str, classes: dict[str, str]
+) -> None:
+    key = f"{KEY}-{name}"
+    made = recipe(EBS, key).name
+    classes["forged"] = made
+    body = {"metadata": {"name": made}, "provisioner": EBS, "parameters": {"encrypted": "false"}}
+    assert admin.create(CLASSES, body).ok
+    assert declare(admin, name, requested("charts", key=key)).ok
+    wait(admin, name, "VolumesEncrypted", "False", "Withheld")
+    assert admin.get(f"{claims(name)}/charts").code == 404
+    # Gone, it is made as it should be.
+    assert admin.delete(f"{CLASSES}/{made}").ok
+    wait(admin, name, "VolumesEncrypted", "True", "Proven")
+    assert admin.get(f"{CLASSES}/{made}").body["parameters"]["kmsKeyId"] == key
+
+
+def test_what_drivers_say_in_objects_of_their_own_counts(
+    admin: Rest, name: str, classes: dict[str, str]
+) -> None:
+    nas = make_class(admin, classes, "nas", "csi.trident.netapp.io", selector="luks=true")
+    gold = make_class(admin, classes, "gold", "csi.vsphere.vmware.com", storagePolicyID="p")
+    assert declare(admin, name, volume("charts", gold), enforcement="observe").ok
+    wait(admin, name, "VolumesEncrypted", "False", "Withheld")
+    assert admin.create(claims(name), claim("records", nas)).ok
+    bound = bind(admin, f"{name}-clinical", "records", "csi.trident.netapp.io")
+    until(lambda: told(admin, name, "records").get("volume") == bound, "the volume is seen")
+    assert told(admin, name, "records")["encryption"] == "UNKNOWN"
+    # The kinds come when their driver is installed, and that may be later.
+    with custom_kinds.installed(admin, custom_kinds.DRIVERS):
+        policies = collection(STORAGE_POLICY_INFO)
+        policy = {"apiVersion": STORAGE_POLICY_INFO.api_version, "kind": STORAGE_POLICY_INFO.kind}
+        policy |= {
+            "metadata": {"name": gold},
+            "status": {"encryption": {"supportsEncryption": True}},
+        }
+        until(lambda: admin.create(policies, policy).code in (201, 409), "policies are served")
+        until(lambda: admin.get(f"{claims(name)}/charts").ok, "the claim is made")
+        until(
+            lambda: told(admin, name, "charts")["encryption"] == "ENCRYPTED_PLATFORM_KEY",
+            "the policy is read",
+        )
+        trident = {"apiVersion": TRIDENT_VOLUME.api_version, "kind": TRIDENT_VOLUME.kind}
+        trident |= {"metadata": {"name": bound}, "config": {"LUKSEncryption": "true"}}
+        path = collection(TRIDENT_VOLUME, "default")
+        until(lambda: admin.create(path, trident).code in (201, 409), "volumes are served")
+        until(
+            lambda: told(admin, name, "records")["encryption"] == "ENCRYPTED_CUSTOMER_KEY",
+            "the driver's object is read",
+        )
+        # One of the same name in another namespace is not the driver's, and one of them lies.
+        posing = {**trident, "config": {"LUKSEncryption": "false"}}
+        assert admin.create(collection(TRIDENT_VOLUME, f"{name}-clinical"), posing).ok
+        until(lambda: told(admin, name, "records")["encryption"] == "UNKNOWN", "nothing is known")
+    until(lambda: told(admin, name, "charts")["encryption"] == "UNKNOWN", "nobody tells any more")
+    assert admin.get(f"{claims(name)}/charts").ok

@@ -137,6 +137,24 @@ def zone_status(rest: Rest, name: str, zone_name: str) -> Object:
     return found[0] if found else {}
 
 
+def claim_spec(storage_class: str | None, **spec: Any) -> Object:
+    """Return the spec of a claim of 1 GiB, without a class if it is None."""
+    named = {} if storage_class is None else {"storageClassName": storage_class}
+    asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    return {**asked, **named, **spec}
+
+
+def claim(name: str, storage_class: str | None, **spec: Any) -> Object:
+    """Return a PersistentVolumeClaim; fields of its spec can be added or put in place of others."""
+    return {"metadata": {"name": name}, "spec": claim_spec(storage_class, **spec)}
+
+
+def declared_volume(name: str, zone_name: str, **fields: Any) -> Object:
+    """Return a volume as a PHIWorkload declares it; its class or encryption is among the fields."""
+    usual = {"name": name, "zone": zone_name, "size": "10Gi", "accessModes": ["ReadWriteOnce"]}
+    return {**usual, **fields}
+
+
 def deployment(name: str, *, replicas: int = 2, **container: Any) -> Object:
     """Return a compliant Deployment; fields of its container can be put in place of the good ones."""
     good = {

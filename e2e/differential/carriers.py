@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from e2e.differential import pods
 from e2e.differential.near import LABELLED, Body, Edges, Form, Values, options, subset
+from e2e.differential.storage import TEMPLATE_SPECS
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.shapes import CRONJOBS, PODS, TEMPLATES, WORKLOADS, Kind, Shape
 
@@ -30,6 +31,9 @@ def _strategy(other: str, rolling: Values = _ROLLING) -> dict[str, Values]:
     return {"type": options(None, "", "RollingUpdate", other), "rollingUpdate": rolling}
 
 
+_CLAIMS: Final = st.lists(TEMPLATE_SPECS, max_size=2).map(
+    lambda specs: [{"metadata": {"name": f"c{i}"}, "spec": spec} for i, spec in enumerate(specs)]
+)
 _WHOLE: Final = options(None, {})
 _SETTINGS: Final[dict[str, Edges]] = {
     "Deployment": [
@@ -39,6 +43,7 @@ _SETTINGS: Final[dict[str, Edges]] = {
     "StatefulSet": [
         ("spec", {**_REPLICAS, **_HISTORY, "updateStrategy": _WHOLE}),
         ("spec.updateStrategy", _strategy("OnDelete", _PARTITION)),
+        ("spec", {"volumeClaimTemplates": st.one_of(options(None), _CLAIMS)}),
     ],
     "DaemonSet": [
         ("spec", {**_HISTORY, "updateStrategy": _WHOLE}),

@@ -10,8 +10,14 @@ from phiwarden.rulebook.subjects import OTHERS
 
 _KINDS: Final = tuple(kind for subject in OTHERS for kind in subject.kinds)
 
-GATEWAY_API: Final = tuple(kind for kind in _KINDS if kind.group == "gateway.networking.k8s.io")
-"""Kinds that a cluster knows by CustomResourceDefinitions alone."""
+GATEWAY_API: Final = tuple(
+    kind
+    for subject in OTHERS
+    if subject.name == "routes"
+    for kind in subject.kinds
+    if kind.group == "gateway.networking.k8s.io"
+)
+"""Routes that a cluster knows by CustomResourceDefinitions alone."""
 
 
 def kind_of(name: str) -> Kind:

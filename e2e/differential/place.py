@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from e2e import zones
-from e2e.differential import forms, gateway_api
+from e2e import custom_kinds, zones
+from e2e.differential import forms
 from e2e.differential.boundaries import BOUNDARIES, CHANGING, DEBUGGING
 from e2e.differential.near import Body, Form
 from e2e.rest import MERGE, Answer, Rest
@@ -70,7 +70,7 @@ def prepared(root: Rest, engineer: Rest) -> Iterator[Place]:
     unruled = f"unruled-{zones.unique(examples.ZONE).workload}"
     made: dict[str, str] = {}
     place = Place(root, engineer, made, unruled)
-    with gateway_api.installed(root):
+    with custom_kinds.installed(root):
         try:
             _make(place)
             yield place

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from e2e.differential import containers, texts
 from e2e.differential.near import ABSENT, Body, Edges, Values, fields, near, options, subset
+from e2e.differential.storage import TEMPLATE_SPECS
+from e2e.workloads import claim_spec
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.model import Example
 
@@ -49,7 +51,6 @@ _TOKENS: Final = options(
 _SOURCES: Final = st.one_of(
     _TOKENS, st.sampled_from([{"configMap": {"name": "c"}}, {"secret": {"name": "s"}}])
 )
-_CLAIM: Final = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 _KINDS: Final = st.sampled_from(
     [
         {},
@@ -58,7 +59,7 @@ _KINDS: Final = st.sampled_from(
         {"configMap": {"name": "c"}},
         {"downwardAPI": {"items": []}},
         {"persistentVolumeClaim": {"claimName": "c"}},
-        {"ephemeral": {"volumeClaimTemplate": {"spec": _CLAIM}}},
+        {"ephemeral": {"volumeClaimTemplate": {"spec": claim_spec(None)}}},
         {"hostPath": {"path": "/x"}},
         {"hostPath": {"path": "/\u00e9\n"}},
         {"nfs": {"server": "10.0.0.9", "path": "/x"}},
@@ -74,6 +75,9 @@ _SCRATCH: Final = subset(
     ("medium", st.sampled_from(["", "Memory", "HugePages", None])),
     ("sizeLimit", st.sampled_from(["1Gi", 0, None])),
 ).map(lambda scratch: {"emptyDir": scratch})
+_EPHEMERAL: Final = TEMPLATE_SPECS.map(
+    lambda spec: {"ephemeral": {"volumeClaimTemplate": {"spec": spec}}}
+)
 _IMAGES: Final = st.one_of(texts.NEAR_IMAGES, texts.IMAGES).map(
     lambda image: {"image": {"reference": image}}
 )
@@ -123,7 +127,7 @@ _PLACED: Final = (
 )
 _STORED: Final = (
     {"volumes": options(None, [])},
-    *map(_volumes, (_KINDS, _KINDS, _SCRATCH, _IMAGES, _PROJECTED)),
+    *map(_volumes, (_KINDS, _KINDS, _SCRATCH, _IMAGES, _PROJECTED, _EPHEMERAL)),
 )
 _SYSCTLS: Final = st.lists(
     st.sampled_from(["net.ipv4.tcp_syncookies", "net.ipv4.tcp_rmem", "kernel.msgmax", "kernel/msgmax"]),

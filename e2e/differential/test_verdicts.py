@@ -35,7 +35,7 @@ EXAMPLES = max(USUAL, int(os.environ.get("PHIWARDEN_DIFFERENTIAL_EXAMPLES", USUA
 SHARES = {
     "pods": (12, 4), "workloads": (16, 8), "templates": (10, 3), "cronjobs": (8, 3), "scale": (0, 5),
     "services": (6, 4), "networkpolicies": (1, 1), "routes": (6, 4), "endpoints": (4, 2), "access": (5, 3),
-    "claims": (3, 1), "configmaps": (6, 4), "secrets": (3, 1), "revisions": (1, 1),
+    "claims": (4, 1), "snapshots": (1, 1), "references": (2, 1), "configmaps": (6, 4), "secrets": (3, 1), "revisions": (1, 1),
 }  # fmt: skip
 """Of all examples: how many parts are new objects of a subject, and how many are changes."""
 PART = EXAMPLES // sum(new + changed for new, changed in SHARES.values())

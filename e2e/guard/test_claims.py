@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from e2e import zones
+from e2e import workloads, zones
 from e2e.guard.boundary import Zone, refused
 from e2e.rest import Answer, Rest
 from e2e.waiting import until
@@ -23,9 +24,8 @@ CLASS = "fast-encrypted"
 SNAPSHOT = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "friday"}
 
 
-def claim(name: str = "records") -> dict[str, object]:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    return {"metadata": {"name": name}, "spec": {**spec, "storageClassName": CLASS}}
+def claim() -> dict[str, Any]:
+    return workloads.claim("records", CLASS)
 
 
 def delete(who: Rest, namespace: str, name: str = "records") -> Answer:

@@ -111,6 +111,13 @@ VOLUME: Final[dict[str, Any]] = {
         "restoreTestEvery": "90d",
     },
 }
+UNCLASSED: Final = {
+    "name": "records",
+    "zone": "clinical",
+    "size": "1Gi",
+    "accessModes": ["ReadWriteOnce"],
+}
+EBS: Final = {"provisioner": "ebs.csi.aws.com"}
 STAGING: Final = {
     "environment": "staging",
     "zones[1].data": "synthetic",
@@ -270,7 +277,27 @@ ACCEPTED: Final[Mapping[str, Changes]] = {
     "an existing namespace to be taken over": {"zones[2].adopt": True},
 }
 
+
+def _of(**encryption: str) -> Changes:
+    """Return a volume on encrypted storage that is made for it."""
+    return {"volumes": [{**UNCLASSED, "encryption": {**EBS, **encryption}}]}
+
+
+_NAMED: Final[Changes] = {"volumes": [{**UNCLASSED, "storageClassName": "fast"}]}
+
 TRANSITIONS: Final = (
+    Transition("a volume grown", _of(), {"volumes": [{**_of()["volumes"][0], "size": "2Gi"}]}),
+    Transition(
+        "a volume shrunk",
+        _of(),
+        {"volumes": [{**_of()["volumes"][0], "size": "1000Mi"}]},
+        "spec.volumes[0].size",
+        ("size cannot shrink",),
+    ),
+    Transition("a volume's key changed", _of(key="a"), _of(key="b"), "spec.volumes[0].encryption"),
+    Transition("a volume's key dropped", _of(key="a"), _of(), "spec.volumes[0].encryption"),
+    Transition("a class in place of encryption", _of(), _NAMED, "spec.volumes[0].encryption"),
+    Transition("encryption in place of a class", _NAMED, _of(), "spec.volumes[0].encryption"),
     Transition("environment raised", STAGING, {}, "spec.environment", ("staging", "production")),
     Transition("environment lowered", {}, STAGING, "spec.environment", ("staging", "production")),
     Transition(

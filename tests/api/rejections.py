@@ -6,7 +6,56 @@ from collections.abc import Iterator
 from typing import Final
 
 from .bad_values import bad_values
-from .declarations import AGREEMENT, DROP, FLOW, FROM_SCANNER, SCANNER, TO_SCANNER, Rejected
+from .declarations import (
+    AGREEMENT,
+    DROP,
+    EBS,
+    FLOW,
+    FROM_SCANNER,
+    SCANNER,
+    TO_SCANNER,
+    UNCLASSED,
+    Rejected,
+)
+
+
+def _volumes() -> Iterator[Rejected]:
+    for what, fields, field, said in (
+        ("a class and encryption", {"storageClassName": "fast", "encryption": EBS}, "", "either"),
+        ("neither a class nor encryption", {}, "", "either"),
+        (
+            "a customer's key without a key",
+            {"encryption": EBS, "customerManagedKey": True},
+            ".encryption",
+            "name it in encryption.key",
+        ),
+        (
+            "a key for a driver that takes none",
+            {"encryption": {"provisioner": "storage.csi.upcloud.com", "key": "k"}},
+            ".encryption.key",
+            "takes no key",
+        ),
+        (
+            "a key of an Azure disk that is no set",
+            {"encryption": {"provisioner": "disk.csi.azure.com", "key": "records"}},
+            ".encryption.key",
+            "/subscriptions/",
+        ),
+    ):
+        changes = {"volumes": [{**UNCLASSED, **fields}]}
+        yield Rejected(f"a volume with {what}", changes, f"spec.volumes[0]{field}", (said,))
+    for what, encryption, field, said in (
+        (
+            "a driver that no class is made for",
+            {"provisioner": "rbd.csi.ceph.com"},
+            "provisioner",
+            "ebs",
+        ),
+        ("a key with a space", {**EBS, "key": "a key"}, "key", "without spaces"),
+    ):
+        changes = {"volumes": [{**UNCLASSED, "encryption": encryption}]}
+        path = f"spec.volumes[0].encryption.{field}"
+        yield Rejected(f"encryption with {what}", changes, path, (said,), form=True)
 
 
 def _contradictions() -> Iterator[Rejected]:
@@ -41,6 +90,7 @@ def _contradictions() -> Iterator[Rejected]:
 REJECTED: Final = (
     *bad_values(),
     *_contradictions(),
+    *_volumes(),
     Rejected("no zones", {"zones": []}, "spec.zones", ("at least 1 item",), form=True),
     Rejected("zones left out", {"zones": DROP}, "spec.zones", ("Required",), form=True),
     Rejected("no owner", {"owner": DROP}, "spec.owner", ("Required",), form=True),

@@ -11,6 +11,7 @@ from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.compile import compile_boundary
 from phiwarden.boundary.labels import ZoneBoundary, decode
 from phiwarden.boundary.model import Facts
+from phiwarden.boundary.storage import made_class, requested, with_requested
 from phiwarden.storage.drivers import Encryption
 from tests.boundary.declarations import CLINIC, TODAY
 
@@ -85,3 +86,28 @@ def test_an_attestation_counts_on_its_days_and_no_other() -> None:
 def test_a_zone_below_enforce_has_its_claims_too() -> None:
     _, claims = compiled({"fast": PLATFORM}, enforcement="observe")
     assert claims == ["charts"]
+
+
+def test_encrypted_storage_that_is_asked_for_is_made_and_claimed() -> None:
+    """Who asks for the same has the same class; what it proves decides, as of any other."""
+    key = "arn:aws:kms:us-east-1:111122223333:key/abcd"
+    plain = {"provisioner": "ebs.csi.aws.com"}
+    asked: list[dict[str, Any]] = [
+        {**VOLUME, "name": name, "encryption": encryption, "storageClassName": None}
+        for name, encryption in (("a", plain), ("b", {**plain, "key": key}), ("c", plain))
+    ]
+    asked[1]["customerManagedKey"] = True
+    declared = WorkloadSpec.model_validate({**CLINIC, "volumes": asked})
+    without_key, with_key = requested(declared)
+    names = (without_key.name, with_key.name)
+    for storage, made in (({}, []), (with_requested(declared, {}), ["a", "b", "c"])):
+        boundary, claims = compiled(dict(storage or {}), volumes=asked)
+        assert claims == made
+        assert set(boundary.storage_classes) == (set(names) if made else set())
+    forged = {without_key.name: UNENCRYPTED, with_key.name: PLATFORM}
+    assert compiled({**forged}, volumes=asked)[1] == []
+    assert with_requested(declared, None) is None
+    body = made_class(with_key).body
+    assert body["parameters"] == {"encrypted": "true", "kmsKeyId": key}
+    assert (body["reclaimPolicy"], body["allowVolumeExpansion"]) == ("Retain", True)
+    assert body["volumeBindingMode"] == "WaitForFirstConsumer"

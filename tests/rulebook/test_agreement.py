@@ -1,6 +1,7 @@
 """What Python once judged in another way than the API server, found by e2e/differential."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,3 +126,18 @@ def test_an_empty_policy_for_traffic_is_the_default_one() -> None:
     spec = {"type": "NodePort", "selector": {"app": "app"}, "externalTrafficPolicy": ""}
     found = told({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": spec})
     assert "PHI-NET-005 spec.externalTrafficPolicy (Cluster)" in found
+
+
+def test_a_claim_that_kubernetes_bound_names_a_volume_that_nobody_chose() -> None:
+    """The API server tells by who writes the name; of what stands, an annotation tells."""
+    claim: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "records"},
+        "spec": {"storageClassName": "fast", "volumeName": "pvc-1"},
+    }
+    zone = replace(examples.ZONE, storage_classes=("fast",))
+    judge = standard_judge()
+    assert [f.place for f in judge.failures(claim, zone)] == ["spec.volumeName"]
+    claim["metadata"]["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
+    assert judge.failures(claim, zone) == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from phiwarden.storage.claims import Claim, Snapshot, Storage, finding
+from phiwarden.storage.claims import Claim, Snapshot, Storage, finding, promised
 from phiwarden.storage.drivers import Encryption
 from phiwarden.storage.verdict import StorageClass, Volume
 
@@ -118,3 +118,30 @@ def test_what_is_restored_from_a_snapshot_is_judged_by_what_the_snapshot_is_of()
     assert verdict() is Encryption.UNKNOWN
     assert verdict(original, snapshots=()) is Encryption.UNKNOWN
     assert verdict(original, snapshots=(replace(taken, claim=""),)) is Encryption.UNKNOWN
+
+
+def test_objects_of_a_driver_speak_of_its_volumes_and_of_its_classes() -> None:
+    trident, vsphere = "csi.trident.netapp.io", "csi.vsphere.vmware.com"
+    known = Storage(
+        {
+            "nas": StorageClass("nas", "u", NOW, trident, {"selector": "luks=true"}),
+            "gold": StorageClass("gold", "u", NOW, vsphere, {"storagePolicyID": "p"}),
+        },
+        {"pv": Volume("pv", NOW, trident, "nas"), "other": Volume("other", NOW, vsphere, "gold")},
+        {},
+    )
+    told = replace(
+        known,
+        of_volumes={"pv": {"luksEncryption": "true"}},
+        of_classes={"gold": {"supportsEncryption": "true"}},
+    )
+    for claim, encryption in (
+        (replace(CLAIM, class_name="nas", volume_name="pv"), Encryption.CUSTOMER_KEY),
+        (replace(CLAIM, class_name="gold", volume_name="other"), Encryption.PLATFORM_KEY),
+        (replace(CLAIM, class_name="gold"), Encryption.PLATFORM_KEY),
+    ):
+        assert finding(claim, known).encryption is Encryption.UNKNOWN
+        assert finding(claim, told).encryption is encryption
+    # What a volume is does not say what the next one of its class will be.
+    assert promised("nas", told).encryption is Encryption.UNKNOWN
+    assert promised("gold", told).encryption is Encryption.PLATFORM_KEY

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from phiwarden.storage.read import claim_of, class_of, snapshot_of, volume_of
+from phiwarden.storage.read import (
+    claim_of,
+    class_of,
+    of_trident,
+    policy_of,
+    snapshot_of,
+    volume_of,
+)
 
 MADE = "2026-11-21T10:00:00Z"
 AT = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
@@ -111,3 +118,44 @@ def test_a_snapshot_that_was_just_asked_for_and_one_that_is_ready() -> None:
     assert (found.ready, found.taken, found.size, found.error) == (True, AT, "10Gi", "once")
     made_by_hand = {"metadata": HEAD, "spec": {"source": {"volumeSnapshotContentName": "c"}}}
     assert snapshot_of(made_by_hand).claim == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"LUKSEncryption": "true", "encryption": ""}, {"luksEncryption": "true"}),
+        (
+            {"LUKSEncryption": "false", "encryption": "false"},
+            {"luksEncryption": "false", "encryption": "false"},
+        ),
+        ({"encryption": "true"}, {"encryption": "true"}),
+        ({"LUKSEncryption": True}, {"luksEncryption": "true"}),
+        ({}, {}),
+        (None, {}),
+    ],
+)
+def test_what_a_trident_volume_says(config: Any, expected: dict[str, str]) -> None:
+    assert of_trident({"metadata": HEAD, "config": config}) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"encryption": {"supportsEncryption": True}}, {"supportsEncryption": "true"}),
+        # What is false is left out of what the driver stores.
+        ({"encryption": {"encryptionTypes": []}}, {"supportsEncryption": "false"}),
+        ({"encryption": {"supportsEncryption": True, "error": "no answer"}}, {}),
+        ({"encryption": {"supportsEncryption": True}, "error": "no answer"}, {}),
+        ({}, {}),
+        (None, {}),
+    ],
+)
+def test_what_a_storage_policy_says_and_of_which_classes(
+    status: Any, expected: dict[str, str]
+) -> None:
+    late = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "name": "gold-latebinding"}
+    other = {"apiVersion": "cns.vmware.com/v1alpha1", "kind": "Something", "name": "else"}
+    metadata = {**HEAD, "name": "gold", "ownerReferences": [late, other]}
+    found = policy_of({"metadata": metadata, "status": status})
+    assert found.classes == {"gold", "gold-latebinding"}
+    assert found.facts == expected

@@ -176,4 +176,5 @@ def test_parameters_that_no_driver_knows_prove_nothing(
 ) -> None:
     known = ("encrypted", "kmskeyid", "hostencryption")
     strange = {k: v for k, v in parameters.items() if not k.lower().startswith(known)}
-    assert of_class(cls(provisioner, **strange)).encryption is UNENCRYPTED
+    made = replace(cls(provisioner), parameters=strange)
+    assert of_class(made).encryption is UNENCRYPTED

@@ -45,6 +45,9 @@ CLAIM_UID: Final = f"{GROUP}/claim-uid"
 RESTORE_TEST: Final = f"{GROUP}/restore-test"
 """Label of a claim that a snapshot is restored into for a test; names the volume."""
 
+RELIED_ON: Final = f"{GROUP}/relied-on"
+"""Label ("true") of a StorageClass that the API server takes for encrypted on a zone's word."""
+
 # Annotations of a zone's Namespace: lists that the rules read, comma separated.
 BOUNDARY_PREFIX: Final = f"boundary.{GROUP}/"
 FORMAT: Final = f"{BOUNDARY_PREFIX}format"

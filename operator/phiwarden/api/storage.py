@@ -8,7 +8,7 @@ from pydantic import Field
 
 from phiwarden.api import storage_rules as rules
 from phiwarden.api.backup import Backup
-from phiwarden.api.base import ApiModel, checked, list_set
+from phiwarden.api.base import ApiModel, Matches, checked, list_set
 from phiwarden.api.quantities import Memory
 from phiwarden.api.values import DNS_SUBDOMAIN, Flag, FullDate, Name, Reference, Text
 
@@ -19,7 +19,46 @@ MAX_CLASSES: Final = 16
 ClassName = Annotated[str, Field(min_length=1, max_length=253), DNS_SUBDOMAIN]
 """Name of a StorageClass."""
 
+KEY: Final = Matches("[!-~]+", "a key is named by printable characters without spaces")
+
 AccessMode = Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]
+
+
+Provisioner = Literal[
+    "blockvolume.csi.oraclecloud.com",
+    "disk.csi.azure.com",
+    "dobs.csi.digitalocean.com",
+    "ebs.csi.aws.com",
+    "file.csi.azure.com",
+    "filestore.csi.storage.gke.io",
+    "linodebs.csi.linode.com",
+    "pd.csi.storage.gke.io",
+    "storage.csi.upcloud.com",
+]
+"""Drivers that need nothing more than a key; a test holds them to those of phiwarden.storage."""
+
+
+class RequestedEncryption(ApiModel):
+    """Encrypted storage that phiwarden makes a StorageClass for."""
+
+    model_config = checked(*rules.ENCRYPTION)
+
+    provisioner: Annotated[
+        Provisioner,
+        Field(
+            description="The CSI driver. Others need more than a key: make their class yourself."
+        ),
+    ]
+    key: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=512,
+            description="Key of the customer's as the driver names it, such as the ARN of a KMS key;"
+            " the platform's own if left out.",
+        ),
+        KEY,
+    ] = None
 
 
 class DeclaredVolume(ApiModel):
@@ -42,12 +81,19 @@ class DeclaredVolume(ApiModel):
         ),
     ]
     storage_class_name: Annotated[
-        ClassName,
+        ClassName | None,
         Field(
             description="StorageClass that the claim asks for; it must be proven to encrypt"
             " (PHI-VOL-001). Cannot be changed."
         ),
-    ]
+    ] = None
+    encryption: Annotated[
+        RequestedEncryption | None,
+        Field(
+            description="In place of storageClassName: encrypted storage that phiwarden makes a"
+            " StorageClass for, once for all who ask for the same. Cannot be changed."
+        ),
+    ] = None
     customer_managed_key: Annotated[
         Flag,
         Field(

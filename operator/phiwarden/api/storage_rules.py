@@ -16,10 +16,50 @@ def _kept(field: str) -> str:
     return f"self.{field} == oldSelf.{field}"
 
 
+def _kept_if_there(field: str) -> str:
+    return f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || {_kept(field)})"
+
+
+KEYED: Final = (
+    "blockvolume.csi.oraclecloud.com",
+    "disk.csi.azure.com",
+    "ebs.csi.aws.com",
+    "filestore.csi.storage.gke.io",
+    "pd.csi.storage.gke.io",
+)
+"""Provisioners that take a key of the customer's."""
+
+ENCRYPTION: Final = (
+    validation(
+        f"!has(self.key) || self.provisioner in {list(KEYED)}",
+        "this provisioner takes no key of the customer's: leave key out, or name a class of your own",
+        field_path=".key",
+        reason="FieldValueForbidden",
+    ),
+    validation(
+        "!has(self.key) || self.provisioner != 'disk.csi.azure.com'"
+        " || self.key.startsWith('/subscriptions/')",
+        "the key of an Azure disk is a disk encryption set: /subscriptions/...",
+        field_path=".key",
+    ),
+)
+
 VOLUME: Final = (
+    validation(_kept("zone"), f"zone {_IMMUTABLE}", field_path=".zone"),
     *(
-        validation(_kept(field), f"{field} {_IMMUTABLE}", field_path=f".{field}")
-        for field in ("zone", "storageClassName")
+        validation(_kept_if_there(field), f"{field} {_IMMUTABLE}", field_path=f".{field}")
+        for field in ("storageClassName", "encryption")
+    ),
+    validation(
+        "has(self.storageClassName) != has(self.encryption)",
+        "a volume names either a storageClassName, or the encryption that a class is made for",
+        reason="FieldValueRequired",
+    ),
+    validation(
+        "!self.customerManagedKey || !has(self.encryption) || has(self.encryption.key)",
+        "customerManagedKey asks for a key of yours: name it in encryption.key",
+        field_path=".encryption",
+        reason="FieldValueRequired",
     ),
     validation(
         "self.accessModes.all(mode, mode in oldSelf.accessModes)"

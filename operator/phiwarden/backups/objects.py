@@ -12,11 +12,15 @@ from phiwarden.api.storage import DeclaredVolume
 from phiwarden.backups.model import Make
 from phiwarden.backups.retention import labels_of
 from phiwarden.boundary.manifest import Place
+from phiwarden.boundary.storage import class_of
 from phiwarden.storage.claims import Claim, Snapshot
 
 GROUP: Final = "snapshot.storage.k8s.io"
 SNAPSHOT: Final = "VolumeSnapshot"
 CLAIM: Final = "PersistentVolumeClaim"
+
+SELECTED_NODE: Final = "volume.kubernetes.io/selected-node"
+"""Annotation of a claim: the node whose topology its volume is made for, as the scheduler chose."""
 
 TRIAL: Final = "restore-test-"
 """Begins the name of a claim that is restored into. The uid of the snapshot ends it, which makes
@@ -50,6 +54,10 @@ def trial_body(place: Place, volume: DeclaredVolume, claim: Claim, snapshot: Sna
     """Return a claim to restore a snapshot into, of the class and at least the size it had."""
     name = trial_name(snapshot)
     size = max(claim.requested, snapshot.size, key=parse_quantity)
+    # A class that waits for a pod is told of the node that the volume was made for: no pod is
+    # needed then.
+    node = claim.annotations.get(SELECTED_NODE)
+    annotations = {"annotations": {SELECTED_NODE: node}} if node else {}
     body: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": CLAIM,
@@ -57,10 +65,11 @@ def trial_body(place: Place, volume: DeclaredVolume, claim: Claim, snapshot: Sna
             "name": name,
             "namespace": place.namespace,
             "labels": trial_labels(place, volume.name),
+            **annotations,
         },
         "spec": {
             "accessModes": sorted(volume.access_modes),
-            "storageClassName": volume.storage_class_name,
+            "storageClassName": class_of(volume),
             "resources": {"requests": {"storage": size}},
             "dataSource": {"apiGroup": GROUP, "kind": SNAPSHOT, "name": snapshot.name},
         },

@@ -11,7 +11,7 @@ from phiwarden.rulebook.shapes import Kind
 
 PHIWORKLOAD: Final = Kind(names.GROUP, names.VERSION, "PHIWorkload", "phiworkloads")
 EVENT: Final = Kind("", "v1", "Event", "events")
-STORAGE_CLASS: Final = Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses")
+STORAGE_CLASS: Final = shapes.STORAGE_CLASS
 PERSISTENT_VOLUME: Final = Kind("", "v1", "PersistentVolume", "persistentvolumes")
 ENDPOINT_SLICE: Final = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 ADMISSION_POLICY: Final = Kind(

@@ -11,16 +11,19 @@ import structlog
 
 from phiwarden.api import names
 from phiwarden.api.amounts import parse_quantity
+from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.model import BoundaryPlan, Desired, ZonePlan
 from phiwarden.boundary.network import DEFAULT_DENY
 from phiwarden.boundary.project import digest, spec_digest
+from phiwarden.boundary.storage import class_of as storage_class
+from phiwarden.boundary.storage import made_class, requested
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.controller.observe import namespace_of
 from phiwarden.controller.state import Asked, ObjectKey, State
 from phiwarden.controller.volumes import made_before
 from phiwarden.rulebook import shapes
-from phiwarden.storage.read import claim_of
+from phiwarden.storage.read import claim_of, class_of
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +58,25 @@ class Applier:
             for zone, problem in zip(plan.zones, results, strict=True)
             if problem is not None
         }
+
+    async def make_classes(self, spec: WorkloadSpec) -> dict[str, str]:
+        """Make the classes that are asked for and not there; return what was refused, by zone.
+
+        A class is never changed and never deleted: others may have claims of it.
+        """
+        refused: dict[str, str] = {}
+        for made in requested(spec):
+            if made.name in self.state.storage_classes:
+                continue
+            try:
+                body = await self.api.apply(shapes.STORAGE_CLASS, made_class(made).body)
+            except Refused as error:
+                problem = f"StorageClass {made.name}: {error.code} {error.reason}: {error.message}"
+                refused |= {v.zone: problem for v in spec.volumes if storage_class(v) == made.name}
+                continue
+            self.state.storage_classes[made.name] = class_of(body)
+            log.info("class.made", storage_class=made.name)
+        return refused
 
     async def _zone(self, zone: ZonePlan) -> str | None:
         namespace = zone.namespace.name

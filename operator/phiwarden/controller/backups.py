@@ -13,11 +13,11 @@ from phiwarden.api import names
 from phiwarden.api.storage import DeclaredVolume
 from phiwarden.api.workload import WorkloadSpec, Zone
 from phiwarden.backups.model import Make, Remembered, Remove, Subject
-from phiwarden.backups.objects import CLAIM, SNAPSHOT, is_trial
+from phiwarden.backups.objects import CLAIM, SELECTED_NODE, SNAPSHOT, is_trial
 from phiwarden.backups.plan import Outlook, outlook, refused_of
 from phiwarden.boundary.manifest import Place
 from phiwarden.boundary.model import Facts
-from phiwarden.boundary.storage import volumes_of, withheld
+from phiwarden.boundary.storage import class_of, volumes_of, withheld
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.controller.alarms import Alarms
@@ -159,18 +159,27 @@ class Backups:
             for trial in trials
             if trial.volume_name in self.state.volumes
         }
-        untestable = self._untestable(zone, spec, facts, volume)
+        untestable = self._untestable(zone, spec, facts, volume, claim)
         return Subject(place, volume, claim, snapshots, trials, judged, untestable, known)
 
     def _untestable(
-        self, zone: Zone, spec: WorkloadSpec, facts: Facts, volume: DeclaredVolume
+        self,
+        zone: Zone,
+        spec: WorkloadSpec,
+        facts: Facts,
+        volume: DeclaredVolume,
+        claim: Claim | None,
     ) -> str:
-        name = volume.storage_class_name
+        name = class_of(volume)
         storage_class = self.state.storage_classes.get(name)
         if storage_class is None:
             return f"there is no StorageClass {name}"
-        if storage_class.waits:
-            return f"not testable: StorageClass {name} binds only for a pod"
+        placed = claim is not None and SELECTED_NODE in claim.annotations
+        if storage_class.waits and not placed:
+            return (
+                f"not testable: StorageClass {name} binds only for a pod, and no node was chosen"
+                " for the volume"
+            )
         if volume in withheld(zone, spec, facts):
             return f"not testable: StorageClass {name} does not prove what is asked of it"
         return ""

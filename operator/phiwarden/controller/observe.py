@@ -181,6 +181,10 @@ class Observer:
         ours = now is not None and now.digest == self.state.wanted.get(("", "Namespace", name))
         if now != before and (now is None or now.standing.terminating or not ours):
             self._touch(name)
+        left = before.boundary if before is not None else None
+        if left is not None and (now is None or now.boundary != left):
+            # Though nobody declares it any more: what it relied on may be let go.
+            self.queues.workloads.add(left.workload)
 
     def _take_boundary(self, namespace: str, boundary: ZoneBoundary | None) -> None:
         """Take up the boundary of a zone that is new here, or that nobody declares.

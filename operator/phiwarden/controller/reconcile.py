@@ -25,6 +25,7 @@ from phiwarden.controller.backup_conditions import WARNINGS
 from phiwarden.controller.backups import Backups
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
+from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.restarts import LOOK_AGAIN, Restarts
 from phiwarden.controller.secrets import (
     Judged,
@@ -54,6 +55,7 @@ class Reconciler:
     applier: Applier
     teardown: Teardown
     backups: Backups
+    reliance: Reliance
     recorder: Recorder
     restarts: Restarts
     alarms: Alarms
@@ -63,6 +65,7 @@ class Reconciler:
         """Reconcile a PHIWorkload; one that is gone leaves its boundary standing."""
         declared = self.state.workloads.get(name)
         if declared is None:
+            await self.reliance.forget(name)
             return
         if declared.deleting:
             await self.teardown.run(declared)
@@ -72,14 +75,21 @@ class Reconciler:
             return
         await self._hold_finalizer(declared, declared.spec)
         obstacles = self._obstacles(declared, declared.spec)
+        unmade = await self.applier.make_classes(declared.spec)
         await look_at_types(self.api, declared, declared.spec, self.state)
         secrets = judge(declared.name, declared.spec, self.state, self.clock())
         facts = self._facts(declared, declared.spec, obstacles, secrets)
         plan = compile_boundary(declared.name, declared.spec, facts)
-        if await self._judge_before_change(plan):
+        while await self.reliance.hold(name, _boundaries(plan)):
             facts = self._facts(declared, declared.spec, obstacles, secrets)
             plan = compile_boundary(declared.name, declared.spec, facts)
-        failures = await self.applier.apply(plan)
+        if await self._judge_before_change(plan):
+            # Of storage what was marked counts, and nothing that was seen since.
+            now = self._facts(declared, declared.spec, obstacles, secrets)
+            facts = replace(now, storage=facts.storage)
+            plan = compile_boundary(declared.name, declared.spec, facts)
+        failures = unmade | await self.applier.apply(plan)
+        await self.reliance.release()
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
@@ -235,6 +245,11 @@ class Incomplete(Exception):
     def __init__(self, workload: str, failures: dict[str, str], of: str = "zone") -> None:
         listed = "; ".join(f"{of} {name}: {why}" for name, why in sorted(failures.items()))
         super().__init__(f"{workload}: {listed}")
+
+
+def _boundaries(plan: BoundaryPlan) -> dict[str, ZoneBoundary]:
+    """Return the boundaries that a plan's namespaces are to carry, by namespace."""
+    return {zone.namespace.name: zone_boundary(zone) for zone in plan.zones}
 
 
 def zone_boundary(zone: ZonePlan) -> ZoneBoundary:

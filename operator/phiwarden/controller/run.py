@@ -28,6 +28,7 @@ from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
+from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.restarts import Restarts
 from phiwarden.controller.secrets import SecretObserver
@@ -92,7 +93,8 @@ class Controller:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
         alarms = Alarms(self.clock)
-        queues = self._queues(api, alarms)
+        reliance = Reliance(api, self.state)
+        queues = self._queues(api, alarms, reliance)
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
         )
@@ -115,6 +117,7 @@ class Controller:
         self.state.judged.update(
             {name: replace(zone, held=()) for name, zone in self.state.boundaries.items()}
         )
+        await reliance.release()
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
         self._spawn(alarms.run(queues.workloads.add), "alarms")
@@ -153,7 +156,7 @@ class Controller:
             if task.done():
                 raise kopf.PermanentError(f"{task.get_name()} has ended")
 
-    def _queues(self, api: Api, alarms: Alarms) -> Queues:
+    def _queues(self, api: Api, alarms: Alarms, reliance: Reliance) -> Queues:
         recorder = Recorder(api, self.clock)
 
         # The queues and those who work on them know each other.
@@ -175,6 +178,7 @@ class Controller:
             Applier(api, self.state),
             Teardown(api, self.state, recorder),
             Backups(api, self.state, alarms, self.clock),
+            reliance,
             recorder,
             Restarts(api, self.state, recorder),
             alarms,

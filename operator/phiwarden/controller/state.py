@@ -20,6 +20,7 @@ from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
 from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.storage.claims import Claim, Snapshot, Storage
+from phiwarden.storage.read import Policy
 from phiwarden.storage.verdict import StorageClass, Volume
 
 ObjectKey = tuple[str, str]
@@ -117,6 +118,7 @@ class State:
         labelled: namespaces in which pods carry the quarantine label.
         remediations: what was put back, by workload.
         storage_classes: StorageClasses, by name.
+        marked: names of StorageClasses that carry our mark (`names.RELIED_ON`).
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
         secrets: what is known of Secrets, by namespace and name.
@@ -128,6 +130,8 @@ class State:
             name of the workload.
         asked: what asks stores for secrets, by (namespace, kind, name).
         snapshots: VolumeSnapshots, by namespace and name.
+        trident: what TridentVolumes say of volumes, by the volume's name.
+        policies: what ClusterStoragePolicyInfos say of classes, by the policy's name.
         kinds: custom resources of others that the cluster has, by name of the kind.
         api_servers: endpoints of the API server.
         enforcement_faults: what is wrong with the admission policies.
@@ -147,6 +151,7 @@ class State:
     remediations: dict[str, deque[Remediation]] = field(default_factory=dict)
     labelled: set[str] = field(default_factory=set)
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
+    marked: set[str] = field(default_factory=set)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
     secrets: dict[str, dict[str, Secret]] = field(default_factory=dict)
@@ -157,6 +162,8 @@ class State:
     readers: dict[str, dict[ObjectKey, frozenset[str]]] = field(default_factory=dict)
     asked: dict[tuple[str, str, str], Asked] = field(default_factory=dict)
     snapshots: dict[str, dict[str, Snapshot]] = field(default_factory=dict)
+    trident: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     api_servers: tuple[ApiServer, ...] = ()
     enforcement_faults: tuple[str, ...] = ()
@@ -180,7 +187,15 @@ class State:
     @property
     def storage(self) -> Storage:
         """What the cluster has of storage."""
-        return Storage(self.storage_classes, self.volumes, self.claims, self.snapshots)
+        of_classes = {name: p.facts for p in self.policies.values() for name in p.classes}
+        return Storage(
+            self.storage_classes,
+            self.volumes,
+            self.claims,
+            self.snapshots,
+            of_volumes=self.trident,
+            of_classes=of_classes,
+        )
 
     def claiming(self, namespace: str) -> frozenset[str]:
         """Return the names of all workloads that declare a zone in a namespace."""

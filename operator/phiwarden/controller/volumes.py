@@ -16,13 +16,14 @@ from phiwarden.boundary.model import Facts
 from phiwarden.boundary.storage import (
     SENSITIVE,
     attestation_of,
+    class_of,
     declared_classes,
     volumes_of,
     withheld,
 )
 from phiwarden.storage.claims import Claim, Storage, finding, promised
 from phiwarden.storage.drivers import Encryption
-from phiwarden.storage.verdict import Finding, of_class
+from phiwarden.storage.verdict import Finding
 
 MAX_UNDECLARED: Final = 32
 """Claims listed that nobody declared; the worst ones."""
@@ -34,11 +35,7 @@ GOOD: Final = ("Proven", "Attested", "NotNeeded")
 def class_verdicts(spec: WorkloadSpec, storage: Storage) -> dict[str, Encryption]:
     """Return what the classes prove that a declaration names, by name; of those that are there."""
     named = {name for zone in spec.zones for name in declared_classes(zone, spec)}
-    return {
-        name: of_class(storage.classes[name]).encryption
-        for name in named
-        if name in storage.classes
-    }
+    return {name: promised(name, storage).encryption for name in named if name in storage.classes}
 
 
 def statuses(
@@ -148,7 +145,7 @@ def _absent(
         declared=True,
         uid=uid or None,
         standing=standing,
-        **_told(promised(volume.storage_class_name, storage)),
+        **_told(promised(class_of(volume), storage)),
     )
 
 

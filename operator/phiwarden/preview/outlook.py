@@ -10,6 +10,7 @@ from phiwarden.boundary.agreements import agreement_states
 from phiwarden.boundary.compile import zone_boundary
 from phiwarden.boundary.labels import decode, encode
 from phiwarden.boundary.model import AgreementStanding, Facts
+from phiwarden.boundary.storage import with_requested
 from phiwarden.preview.model import (
     WORST_FIRST,
     Cluster,
@@ -82,7 +83,9 @@ def _outlook(
     spec = declared.spec
     before = cluster.workloads.get(declared.name)
     hindered = obstacles(declared, to_be, cluster)
-    facts = Facts(today, storage=cluster.storage, unavailable=frozenset(hindered))
+    facts = Facts(
+        today, storage=with_requested(spec, cluster.storage), unavailable=frozenset(hindered)
+    )
     facts_before = Facts(
         today,
         storage=cluster.storage,

@@ -8,7 +8,7 @@ from the CRD; the same models and the same CEL are asked here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_interface, ip_network
@@ -18,6 +18,7 @@ import cel
 from pydantic import ValidationError
 
 from phiwarden.api import crd, names
+from phiwarden.api.amounts import parse_quantity
 from phiwarden.api.base import RULES
 from phiwarden.api.structural import Schema
 from phiwarden.api.values import DNS_LABEL, MAX_NAME
@@ -228,8 +229,16 @@ def _is_network(text: str) -> bool:
 
 
 # Of the API server's library for addresses, what the rules use; a range stands for itself.
-_FUNCTIONS: Final = {
+def _compared(one: str, other: str) -> int:
+    left, right = parse_quantity(one), parse_quantity(other)
+    return (left > right) - (left < right)
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     **FUNCTIONS,
+    # Of the quantity library; there is nothing that this compares but quantities.
+    "quantity": str,
+    "compareTo": _compared,
     "isCIDR": _is_network,
     "cidr": lambda text: text,
     "prefixLength": lambda text: ip_network(text, strict=False).prefixlen,

@@ -185,7 +185,7 @@ def _variables(
         "overdueSecrets": list(zone.overdue_secrets),
         "ownedSecrets": list(zone.owned_secrets),
         "trusted": trusted,
-        "handmade": True,
+        "handmade": not _bound(obj),
         "ofPod": False,
         "putBack": False,
     }
@@ -202,6 +202,15 @@ def _variables(
 def _readable(zone: ZoneBoundary, account: Any) -> list[str]:
     pairs = (entry.split("/") for entry in zone.secrets or ())
     return [secret for secret, consumer in pairs if consumer == account]
+
+
+_BOUND: Final = "pv.kubernetes.io/bind-completed"
+
+
+def _bound(obj: Mapping[str, Any]) -> bool:
+    """Return whether Kubernetes bound a claim: it names its volume, and nobody chose that one."""
+    annotations = _map(_map(obj.get("metadata")).get("annotations"))
+    return obj.get("kind") == "PersistentVolumeClaim" and _BOUND in annotations
 
 
 def _pod(shape: Shape, obj: Mapping[str, Any]) -> dict[str, Any]:

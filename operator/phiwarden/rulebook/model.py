@@ -49,6 +49,10 @@ class Reads(StrEnum):
     """PersistentVolumeClaim."""
     CLAIM_DELETION = "claim-deletion"
     """Requests to delete a PersistentVolumeClaim."""
+    SNAPSHOT = "snapshot"
+    """VolumeSnapshot."""
+    REFERENCE_GRANT = "reference-grant"
+    """What lets other namespaces refer to objects of this one."""
     SERVICE = "service"
     NETWORK_POLICY = "networkpolicy"
     ROUTE = "route"
@@ -74,6 +78,8 @@ class Reads(StrEnum):
     MARK = "mark"
     OWNED = "owned"
     QUARANTINED = "quarantined"
+    RELIED_ON = "relied-on"
+    """StorageClasses that zones rely on."""
 
 
 class Each(StrEnum):

@@ -37,6 +37,8 @@ _READS: Final[Mapping[str, str]] = {
     Reads.SECRET_WRITE: "writes to a Secret",
     Reads.SECRET_SOURCE: "what asks a store for a Secret (ExternalSecret, VaultStaticSecret,"
     " VaultDynamicSecret, VaultPKISecret, SecretProviderClass, Certificate)",
+    Reads.SNAPSHOT: "VolumeSnapshot",
+    Reads.REFERENCE_GRANT: "ReferenceGrant",
     Reads.SERVICE: "Service",
     Reads.NETWORK_POLICY: "NetworkPolicy",
     Reads.ROUTE: "Ingress, Gateway, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute",
@@ -51,6 +53,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.MARK: "Namespace",
     Reads.OWNED: "objects of the boundary",
     Reads.QUARANTINED: "Pods in quarantine",
+    Reads.RELIED_ON: "StorageClasses that a zone relies on",
 }
 
 

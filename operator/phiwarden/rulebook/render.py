@@ -22,7 +22,15 @@ from phiwarden.rulebook import vocabulary as words
 from phiwarden.rulebook.model import Reads, Rule, Severity
 from phiwarden.rulebook.policies import Manifest, binding, bindings, policy
 from phiwarden.rulebook.questions import clean, failures, questions
-from phiwarden.rulebook.shapes import NAMESPACE, NODE_PROXY, OWNED, PODS, VOLUME_SNAPSHOT, Kind
+from phiwarden.rulebook.shapes import (
+    NAMESPACE,
+    NODE_PROXY,
+    OWNED,
+    PODS,
+    STORAGE_CLASS,
+    VOLUME_SNAPSHOT,
+    Kind,
+)
 from phiwarden.rulebook.subjects import REQUESTS, SUBJECTS, Part
 from phiwarden.rulebook.verdicts import ANSWER, in_parts, subject_policies, told
 
@@ -39,6 +47,7 @@ def _guard_policy(
     operations: Sequence[str],
     subresources: Sequence[str] = (),
     exempt: bool = True,
+    trusted: words.Variable = words.TRUSTED,
 ) -> list[Manifest]:
     """Return a policy that phiwarden itself is exempt from.
 
@@ -53,6 +62,7 @@ def _guard_policy(
         operations: which requests.
         subresources: further resources that let labels or annotations be written.
         exempt: whether phiwarden itself, and whom the chart exempts, may all the same.
+        trusted: who that is.
     """
     asked = questions(rules, Part((reads,), ()), [Severity.DENY])
     passes = f"variables.trusted || ({clean(asked)})" if exempt else clean(asked)
@@ -64,7 +74,7 @@ def _guard_policy(
         subresources=subresources,
         object_selector=object_selector,
         variables=(
-            words.TRUSTED,
+            trusted,
             words.Variable("clean", passes),
             *in_parts(failures(asked, "request" if not exempt else "")),
             *told(question.rule for question in asked),
@@ -147,6 +157,17 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         selector=None,
         operations=["CONNECT"],
         exempt=False,
+    )
+    manifests += _guard_policy(
+        rules,
+        Reads.RELIED_ON,
+        name="phiwarden-storage-classes",
+        about="Keeps StorageClasses that zones rely on from being exchanged behind their name.",
+        kinds=[STORAGE_CLASS],
+        object_selector={"matchLabels": {names.RELIED_ON: "true"}},
+        selector=None,
+        operations=["UPDATE", "DELETE"],
+        trusted=words.CHOSEN,
     )
     return _labelled(manifests)
 

@@ -189,6 +189,7 @@ VARIABLES: Final[Mapping[str, Value]] = {
             "withheldClaims",
             "readableSecrets",
             "overdueSecrets",
+            "guardedSecrets",
             "ownedSecrets",
         ),
         _FACTS,

@@ -14,6 +14,7 @@ from phiwarden.rulebook.shapes import (
     PODS,
     SERVICE,
     TEMPLATES,
+    VOLUME_SNAPSHOT,
     WORKLOADS,
     Kind,
     Shape,
@@ -109,7 +110,32 @@ OTHERS: Final = (
         "claims",
         "Lets claims ask for storage that is declared and proven alone.",
         (CLAIM,),
-        (Part((Reads.CLAIM,), ("spec.storageClassName", "spec.volumeName")),),
+        (
+            Part(
+                (Reads.CLAIM,),
+                (
+                    "spec.storageClassName",
+                    "spec.volumeName",
+                    "spec.dataSource",
+                    "spec.dataSourceRef",
+                ),
+            ),
+        ),
+    ),
+    Subject(
+        "snapshots",
+        "Keeps snapshots that others made out of a zone.",
+        (VOLUME_SNAPSHOT,),
+        (Part((Reads.SNAPSHOT,), ("spec",)),),
+    ),
+    Subject(
+        "references",
+        "Lets no other namespace fill its volumes from those of a zone.",
+        (
+            Kind(_GATEWAY, "v1", "ReferenceGrant", "referencegrants"),
+            Kind(_GATEWAY, "v1beta1", "ReferenceGrant", "referencegrants"),
+        ),
+        (Part((Reads.REFERENCE_GRANT,), ("spec",)),),
     ),
     Subject(
         "services",

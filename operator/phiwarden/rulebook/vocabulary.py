@@ -128,13 +128,19 @@ _CONTROLLERS: Final = (
 )
 """Parts of Kubernetes that remove objects of a namespace which is being deleted."""
 
+_CHOSEN: Final = (
+    f"request.userInfo.username == '{OPERATOR}'"
+    f" || (has(request.userInfo.groups)"
+    f" && request.userInfo.groups.exists(group, group in {EXEMPT_GROUPS}))"
+)
+
 TRUSTED: Final = Variable(
     "trusted",
-    f"request.userInfo.username == '{OPERATOR}'"
-    f" || request.userInfo.username in {_quoted(_CONTROLLERS)}"
-    f" || (has(request.userInfo.groups)"
-    f" && request.userInfo.groups.exists(group, group in {EXEMPT_GROUPS}))",
+    f"request.userInfo.username in {_quoted(_CONTROLLERS)} || {_CHOSEN}",
 )
+
+CHOSEN: Final = Variable(TRUSTED.name, _CHOSEN)
+"""The same without Kubernetes' own controllers, which delete for whoever names an owner."""
 
 _POD_MAKERS: Final = (
     "system:kube-controller-manager",
@@ -223,6 +229,10 @@ _SLICE_MAKERS: Final = (
     "system:serviceaccount:kube-system:endpointslice-controller",
     "system:serviceaccount:kube-system:endpointslicemirroring-controller",
 )
+_BINDERS: Final = (
+    "system:kube-controller-manager",
+    "system:serviceaccount:kube-system:persistent-volume-binder",
+)
 _REVISION_MAKERS: Final = (
     "system:kube-controller-manager",
     "system:serviceaccount:kube-system:daemon-set-controller",
@@ -247,12 +257,19 @@ def _handmade(makers: tuple[str, ...]) -> Variable:
     return Variable("handmade", f"!(request.userInfo.username in {_quoted(makers)})")
 
 
+_GUARDED: Final = Variable(
+    "guardedSecrets",
+    "variables.ownedSecrets.filter(entry, !entry.endsWith('=' + request.userInfo.username))"
+    ".map(entry, entry.split('=')[0])",
+)
+
 _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
-    Reads.CLAIM: (_OF_POD,),
+    Reads.CLAIM: (_OF_POD, TRUSTED, _handmade(_BINDERS)),
+    Reads.SNAPSHOT: (TRUSTED,),
+    Reads.REFERENCE_GRANT: (TRUSTED,),
     Reads.CLAIM_DELETION: (TRUSTED,),
-    Reads.SECRET_WRITE: (TRUSTED,),
-    Reads.SECRET_SOURCE: (TRUSTED,),
+    **dict.fromkeys((Reads.SECRET_WRITE, Reads.SECRET_SOURCE), (TRUSTED, _GUARDED)),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (

@@ -9,7 +9,6 @@ from typing import Final
 
 from phiwarden.storage.drivers import Encryption
 from phiwarden.storage.verdict import (
-    NOTHING,
     Beside,
     Finding,
     Source,
@@ -100,12 +99,21 @@ class Storage:
         volumes: by name.
         claims: by namespace, then by name.
         snapshots: by namespace, then by name.
+        of_volumes: what objects of drivers say of volumes, field by field, by the volume's name.
+        of_classes: what they say of classes, by the class's name.
     """
 
     classes: Mapping[str, StorageClass]
     volumes: Mapping[str, Volume]
     claims: Mapping[str, Mapping[str, Claim]]
     snapshots: Mapping[str, Mapping[str, Snapshot]] = field(default_factory=dict)
+    of_volumes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    of_classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def beside(self, claim: Claim) -> Beside:
+        """Return what a driver goes by beside the class and volume of a claim."""
+        of_class = self.of_classes.get(claim.class_name, {})
+        return Beside(claim.annotations, {**of_class, **self.of_volumes.get(claim.volume_name, {})})
 
 
 def finding(claim: Claim, storage: Storage) -> Finding:
@@ -114,7 +122,7 @@ def finding(claim: Claim, storage: Storage) -> Finding:
 
 
 def _finding(claim: Claim, storage: Storage, left: int) -> Finding:
-    beside = Beside(annotations=claim.annotations)
+    beside = storage.beside(claim)
     if claim.volume_name:
         volume = storage.volumes.get(claim.volume_name)
         if volume is None:
@@ -129,12 +137,12 @@ def _finding(claim: Claim, storage: Storage, left: int) -> Finding:
     return replace(found, evidence=f"{yet}{found.evidence}")
 
 
-def promised(class_name: str, storage: Storage, beside: Beside = NOTHING) -> Finding:
+def promised(class_name: str, storage: Storage, beside: Beside | None = None) -> Finding:
     """Return the verdict on volumes that a class of that name would make."""
     storage_class = storage.classes.get(class_name)
     if storage_class is None:
         return Finding(Encryption.UNKNOWN, f"there is no StorageClass {class_name}")
-    return of_class(storage_class, beside)
+    return of_class(storage_class, beside or Beside(objects=storage.of_classes.get(class_name, {})))
 
 
 def _source(claim: Claim, storage: Storage, left: int) -> Source | None:

@@ -88,6 +88,14 @@ class Trap(_Data):
     when: tuple[Condition, ...] = ()
 
 
+class Making(_Data):
+    """Parameters of a class that is made on request; `$key` stands for the customer's key."""
+
+    short: Annotated[str, Field(pattern=r"^[a-z0-9]{2,12}$")]
+    plain: Mapping[str, str]
+    keyed: Mapping[str, str] | None = None
+
+
 class Example(_Data):
     """What the driver makes of some evidence. With `attributes` there is no class to look at."""
 
@@ -113,6 +121,7 @@ class Driver(_Data):
     volume: Literal["everything", "proofs", "nothing"]
     clones: Literal["own", "inherit"]
     restores: Literal["own", "inherit", "either"] | None = None
+    makes: Making | None = None
     traps: tuple[Trap, ...] = ()
     examples: Annotated[tuple[Example, ...], Field(min_length=2)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from phiwarden.storage.claims import Claim, Snapshot
@@ -131,6 +132,46 @@ def snapshot_of(body: Mapping[str, Any]) -> Snapshot:
         labels=metadata.get("labels") or {},
         leaving="deletionTimestamp" in metadata,
     )
+
+
+def of_trident(body: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a TridentVolume says of the PersistentVolume of its name."""
+    config = body.get("config") or {}
+    # https://github.com/NetApp/trident storage/volume.go: LUKSEncryption is written in capitals.
+    found = {"luksEncryption": config.get("LUKSEncryption"), "encryption": config.get("encryption")}
+    return {name: _said(value) for name, value in found.items() if value not in (None, "")}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a ClusterStoragePolicyInfo says of the StorageClasses of a storage policy.
+
+    Attributes:
+        classes: their names.
+        facts: what holds of them, by field.
+    """
+
+    classes: frozenset[str]
+    facts: Mapping[str, str]
+
+
+def policy_of(body: Mapping[str, Any]) -> Policy:
+    """Return what a ClusterStoragePolicyInfo says, and of which classes.
+
+    It has the name of its policy, as a class has, and those that are bound late own it besides.
+    """
+    metadata, status = body["metadata"], body.get("status") or {}
+    owners = metadata.get("ownerReferences") or ()
+    named = (owner["name"] for owner in owners if owner.get("kind") == "StorageClass")
+    encryption = status.get("encryption") or {"error": "not looked at yet"}
+    # A look that failed says nothing.
+    failed = encryption.get("error") or status.get("error")
+    said = {} if failed else {"supportsEncryption": _said(encryption.get("supportsEncryption"))}
+    return Policy(frozenset((metadata["name"], *named)), said)
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else str(bool(value)).lower()
 
 
 def _time(text: str) -> dt.datetime:

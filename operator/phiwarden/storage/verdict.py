@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from phiwarden.storage.drivers import Answer, Condition, Driver, Encryption, Proof, driver_of
+from phiwarden.storage.making import Recipe
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
@@ -116,6 +117,12 @@ def of_class(storage_class: StorageClass, beside: Beside = NOTHING) -> Finding:
         return _stranger(storage_class.provisioner)
     found = _judged(driver, storage_class.parameters, beside)
     return replace(found, evidence=f"StorageClass {storage_class.name}: {found.evidence}")
+
+
+def of_recipe(made: Recipe) -> Finding:
+    """Return what volumes will be of a class that is yet to be made."""
+    driver = driver_of(made.provisioner)
+    return _judged(driver, made.parameters, NOTHING) if driver else _stranger(made.provisioner)
 
 
 def of_volume(

@@ -1,33 +1,49 @@
-"""The kinds of the Gateway API, as far as rules read them."""
+"""Kinds that a cluster knows by CustomResourceDefinitions alone, as far as phiwarden reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
-from e2e.differential.kinds import GATEWAY_API
 from e2e.rest import Rest
 from e2e.waiting import until
+from phiwarden.cluster.resources import STORAGE_POLICY_INFO, TRIDENT_VOLUME
+from phiwarden.rulebook.shapes import Kind
+from phiwarden.rulebook.subjects import OTHERS
+
+GROUPS: Final = ("gateway.networking.k8s.io", "snapshot.storage.k8s.io")
+KINDS: Final = tuple(kind for subject in OTHERS for kind in subject.kinds if kind.group in GROUPS)
+
+"""Those that rules judge."""
+
+DRIVERS: Final = (TRIDENT_VOLUME, STORAGE_POLICY_INFO)
+"""Those in which drivers tell of their volumes and classes."""
+
+_OF_CLUSTER: Final = (STORAGE_POLICY_INFO,)
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 @contextmanager
-def installed(root: Rest) -> Iterator[None]:
+def installed(root: Rest, of: Sequence[Kind] = KINDS) -> Iterator[None]:
     """Have these kinds for the duration of a block; those that the cluster has already stay."""
     made = []
-    for definition in _definitions():
+    for definition in _definitions(of):
         path = f"{_DEFINITIONS}/{definition['metadata']['name']}"
         answer = root.create(_DEFINITIONS, definition)
         if answer.code != 409:
             assert answer.ok, answer.body
             made.append(path)
         until(lambda path=path: _established(root, path), f"{path} is served")
-    yield
-    for path in made:
-        root.delete(path)
+    try:
+        yield
+    finally:
+        for path in made:
+            root.delete(path)
+        for path in made:
+            until(lambda path=path: root.get(path).code == 404, f"{path} is gone")
 
 
 def _established(root: Rest, path: str) -> bool:
@@ -35,9 +51,9 @@ def _established(root: Rest, path: str) -> bool:
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
-def _definitions() -> Iterator[dict[str, Any]]:
+def _definitions(of: Sequence[Kind]) -> Iterator[dict[str, Any]]:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    for plural, kinds in groupby(GATEWAY_API, key=lambda kind: kind.plural):
+    for plural, kinds in groupby(of, key=lambda kind: kind.plural):
         first, *others = kinds
         yield {
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -49,7 +65,7 @@ def _definitions() -> Iterator[dict[str, Any]]:
             },
             "spec": {
                 "group": first.group,
-                "scope": "Namespaced",
+                "scope": "Cluster" if first in _OF_CLUSTER else "Namespaced",
                 "names": {"kind": first.kind, "plural": plural, "singular": first.kind.lower()},
                 "versions": [
                     {
