@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from e2e import workloads
-from e2e.bench import admission, bare, reach
+from e2e.bench import admission, bare, facts, reach
 from e2e.bench.figures import Figure, spread, table
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import Options, acquire
@@ -32,7 +32,9 @@ def main() -> int:
     parser.add_argument("--workloads", type=int, default=300, metavar="N")
     parser.add_argument("--rounds", type=int, default=30, metavar="N")
     parser.add_argument("--beside", type=int, default=1000, metavar="N")
-    parser.add_argument("--only", choices=("boundary", "admission", "reach"))
+    parser.add_argument("--declarations", type=int, default=1000, metavar="N")
+    parser.add_argument("--crowd", type=int, default=10_000, metavar="N")
+    parser.add_argument("--only", choices=("boundary", "admission", "reach", "facts"))
     chosen = parser.parse_args()
     figures: list[Figure] = []
     if chosen.only in {None, "boundary"}:
@@ -45,6 +47,11 @@ def main() -> int:
     if chosen.only in {None, "admission"}:
         with acquire(Options(node_labels=NODE_LABELS)) as cluster:
             figures += admission.figures(cluster, workloads=chosen.beside, rounds=12)
+    if chosen.only in {None, "facts"}:
+        with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS)) as cluster:
+            product = install(cluster)
+            settled(product)
+            figures += facts.figures(product, chosen.declarations, chosen.rounds, chosen.crowd)
     if chosen.only in {None, "reach"}:
         figures += reach.figures()
     print(table(figures))

@@ -18,6 +18,7 @@ from e2e.demo.drift import drift
 from e2e.demo.legacy import installation, legacy
 from e2e.demo.narrator import Line, Narrator, duration
 from e2e.demo.outage import outage
+from e2e.demo.safekeeping import secrets, volumes
 from e2e.demo.scene import PLATFORM, Scene
 from e2e.demo.story import Step, tell
 
@@ -29,6 +30,8 @@ STORY: Sequence[Step[Scene]] = (
     Step("Care comes first", "direct care", care),
     Step("A good application notices nothing", "admitted", good),
     Step("A bad one is refused, with an answer", "refused", bad),
+    Step("Patient data lies on encrypted storage", "volumes", volumes),
+    Step("An overdue secret holds back a rollout", "secrets", secrets),
     Step("The boundary cannot be loosened by hand", "drift", drift),
     Step("A declaration that cannot be is refused", "malformed", malformed),
     Step("The operator dies, and no gate opens", "outage", outage),

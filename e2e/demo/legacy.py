@@ -73,8 +73,8 @@ def installation(scene: Scene) -> Result:
     scene.operator = Operator(scene.product)
     account = f"{NAMESPACE}/{RELEASE}"
     scene.done(
-        f"The operator runs as a process on this machine, as service account {account}: it reads no"
-        " Secret, and may not change an admission policy."
+        f"The operator runs as a process on this machine, as service account {account}: it never"
+        " looks at the value of a Secret, and may not change an admission policy."
     )
     megabytes = scene.operator.resident_bytes() / 1e6
     return Result(f"chart by helm, operator as {account} ({megabytes:.0f} MB)")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _WORKLOADS = ("portal", "billing")
+_CLASSES = ("encrypted-disks", "archive-disks")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Names:
 
     def into(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Return a manifest of the examples under these names."""
+        manifest = self._classes(manifest)
         metadata = dict(manifest["metadata"])
         changed = {**manifest, "metadata": metadata}
         if manifest["kind"] in ("PHIWorkload", "Namespace"):
@@ -58,6 +60,19 @@ class Names:
             ]
             changed["spec"] = {**manifest["spec"], "zones": zones}
         return changed
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Every StorageClass that the demo brings."""
+        return tuple(f"{name}{self.suffix}" for name in _CLASSES)
+
+    def _classes(self, value: Any) -> Any:
+        """Return a value with the names of StorageClasses, wherever they stand."""
+        if isinstance(value, Mapping):
+            return {key: self._classes(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._classes(item) for item in value]
+        return f"{value}{self.suffix}" if value in _CLASSES else value
 
     def _named(self, name: str) -> str:
         for workload in _WORKLOADS:

@@ -17,6 +17,8 @@ from e2e.product import NAMESPACE, RELEASE
 from e2e.rest import connect
 from e2e.waiting import until
 from e2e.workloads import NAMESPACES, WORKLOADS
+from phiwarden.cluster.resources import collection
+from phiwarden.rulebook.shapes import STORAGE_CLASS
 
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/phiworkloads.phiwarden.dev"
 _REGION = {"topology.kubernetes.io/region": "us-east-1"}
@@ -89,6 +91,7 @@ def _remove(scene: Scene) -> None:
         scene.admin.delete(f"{WORKLOADS}/{name}")
     cluster.helm("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found", check=False)
     made = [f"{NAMESPACES}/{name}" for name in (*scene.names.namespaces, NAMESPACE)]
+    made += [f"{collection(STORAGE_CLASS)}/{name}" for name in scene.names.classes]
     # The API server takes a moment to forget the policies, and refuses until then.
     until(
         lambda: all(scene.admin.delete(path).code in (200, 202, 404, 409) for path in made),
