@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from e2e import custom_kinds, workloads
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import ControlPlane, Options, start
-from e2e.product import CHART, NAMESPACE, RELEASE, Operator, Product, install, running
+from e2e.product import Operator, Product, install, running
 from e2e.rest import MERGE, Rest, connect
+from e2e.trail import AUDIT, OF_OTHERS, Trail, granted, unused
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
@@ -36,14 +35,6 @@ from e2e.workloads import (
 from phiwarden.rulebook.examples import DIGEST
 from phiwarden.storage.making import recipe
 
-USERNAME = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
-AUDIT = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived", "ResponseStarted"],
-    "rules": [{"level": "Metadata", "users": [USERNAME]}, {"level": "None"}],
-}
-
 
 @pytest.fixture(scope="module")
 def audited(binaries: None) -> Iterator[ControlPlane]:
@@ -60,27 +51,6 @@ def shipped(audited: ControlPlane) -> Product:
 @pytest.fixture
 def root(audited: ControlPlane) -> Rest:
     return connect(audited.kubeconfig)
-
-
-class Trail:
-    """What the operator asked of the API server since the trail was begun."""
-
-    def __init__(self, cluster: ControlPlane) -> None:
-        self.log: Path = cluster.logs["audit"]
-        self.offset = self.log.stat().st_size
-
-    def requests(self) -> list[dict[str, Any]]:
-        with self.log.open("rb") as log:
-            log.seek(self.offset)
-            lines = log.read().split(b"\n")
-        return [json.loads(line) for line in lines[:-1]]
-
-    def writes(self) -> list[str]:
-        return [
-            f"{r['verb']} {r['requestURI']}"
-            for r in self.requests()
-            if r["verb"] not in ("get", "list", "watch")
-        ]
 
 
 def everything(root: Rest) -> dict[str, str]:
@@ -285,39 +255,11 @@ def test_the_role_grants_what_is_used_and_nothing_else(
     """One long story, every request noted: each granted right was used in it."""
     trail = Trail(audited)
     _use_every_right(shipped, root)
-    used = {right for r in trail.requests() if "objectRef" in r for right in _rights(r)}
+    used = trail.rights()
     refused = [r for r in trail.requests() if r.get("responseStatus", {}).get("code") == 403]
     assert [r["requestURI"] for r in refused] == []
-    assert _unused(_granted(shipped), used) == ""
-    assert {right for right in used if right[1] in ("secrets", "configmaps")} == set()
-
-
-def _unused(granted: set[tuple[str, str, str]], used: set[tuple[str, str, str]]) -> str:
-    return "; ".join(" ".join(right) for right in sorted(granted - used))
-
-
-def _rights(request: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    ref = request["objectRef"]
-    sub = f"/{ref['subresource']}" if ref.get("subresource") else ""
-    resource = f"{ref['resource']}{sub}"
-    yield ref.get("apiGroup", ""), resource, request["verb"]
-    if request["verb"] == "patch" and request["responseStatus"]["code"] == 201:
-        # Server-side apply of what was not there needs the right to create it too.
-        yield ref.get("apiGroup", ""), resource, "create"
-
-
-def _granted(product: Product) -> set[tuple[str, str, str]]:
-    text = product.cluster.helm(
-        "template", RELEASE, str(CHART), "-n", NAMESPACE, "-s", "templates/rbac.yaml"
-    ).stdout
-    (role,) = [d for d in yaml.safe_load_all(text) if d and d["kind"] == "ClusterRole"]
-    return {
-        (group, resource, verb)
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
+    assert unused(granted(shipped) - OF_OTHERS, used) == ""
+    assert {right for right in used if right[1] == "configmaps"} == set()
 
 
 EBS = "ebs.csi.aws.com"

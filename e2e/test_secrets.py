@@ -143,7 +143,7 @@ def test_an_overdue_secret_holds_back_a_rollout_until_it_is_rotated(
     assert "whether its value changed then is not shown" in entry["evidence"]
     wait(admin, name, "SecretsCurrent", "Unknown", "Unproven")
     aged(admin, name, 91)
-    assert "older than 90 days" in stands(admin, name, "Overdue")["evidence"]
+    assert "it is older than 90 days" in stands(admin, name, "Overdue")["evidence"]
     wait(admin, name, "SecretsCurrent", "False", "Overdue")
     until(
         lambda: (

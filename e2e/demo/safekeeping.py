@@ -31,7 +31,7 @@ def volumes(scene: Scene) -> Result:
         f"the claim {claims}/{VOLUME} is made",
     )
     made = monotonic() - began
-    entry = until(lambda: _told(scene, "volumes", VOLUME), "the status tells of the volume")
+    entry = until(lambda: _proven(scene), "the status tells of the volume")
     scene.done(f"claim {claims}/{VOLUME} was made: {entry['evidence']}", made)
     scene.say("The other one is encrypted, too, or so it says:")
     answer = scene.apply(PLATFORM, APPS / "archive-claim.yaml", fails=True)
@@ -97,6 +97,11 @@ def _next_version(namespace: str) -> tuple[str, ...]:
 def _told(scene: Scene, entries: str, name: str) -> dict[str, Any] | None:
     listed = workloads.status(scene.admin, scene.names.workloads[1]).get(entries) or ()
     return next((entry for entry in listed if entry["name"] == name), None)
+
+
+def _proven(scene: Scene) -> dict[str, Any] | None:
+    entry = _told(scene, "volumes", VOLUME)
+    return entry if entry is not None and entry["standing"] == "Proven" else None
 
 
 def _stands(scene: Scene, standing: str) -> dict[str, Any]:

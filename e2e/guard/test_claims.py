@@ -76,7 +76,7 @@ def test_phiwarden_itself_deletes_what_it_restored_for_a_test_and_nothing_else(
     source: dict[str, str] | None,
     admitted: bool,
 ) -> None:
-    made = claim(name)
+    made = claim()
     made["metadata"] = {"name": name, "labels": labels}
     made["spec"] = {**made["spec"], **({"dataSource": source} if source else {})}  # type: ignore[dict-item]
     assert root.create(collection(CLAIM, stored), made).ok

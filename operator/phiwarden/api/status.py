@@ -214,6 +214,29 @@ class VolumeStatus(ApiModel):
     ] = None
 
 
+class ClassStatus(ApiModel):
+    """What is proven of a StorageClass that the declaration names."""
+
+    name: Annotated[str, Field(description="Name of the StorageClass.")]
+    usable: Annotated[
+        bool,
+        Field(description="Whether claims in zones that may hold patient data may name it."),
+    ]
+    encryption: Annotated[
+        Literal["ENCRYPTED_CUSTOMER_KEY", "ENCRYPTED_PLATFORM_KEY", "UNENCRYPTED", "UNKNOWN"],
+        Field(description="What its next volume will be."),
+    ]
+    evidence: Annotated[str, Field(description="What the verdict rests on.")]
+    traps: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What looks like encryption, or the lack of it, and is not.",
+            json_schema_extra=_bounded(16),
+        ),
+    ] = ()
+    attested_by: Annotated[str | None, Field(description="Who answers for it.")] = None
+
+
 class SecretStatus(ApiModel):
     """What is true of one declared secret. Nothing of its value is told, and none is known."""
 
@@ -302,6 +325,13 @@ class WorkloadStatus(ApiModel):
         Field(
             description="Every declared volume, and the worst of the claims that nobody declared.",
             json_schema_extra=_bounded(160),
+        ),
+    ] = ()
+    storage_classes: Annotated[
+        tuple[ClassStatus, ...],
+        Field(
+            description="Every StorageClass that the declaration names.",
+            json_schema_extra=_bounded(512, **list_map("name")),
         ),
     ] = ()
     secrets: Annotated[

@@ -23,7 +23,7 @@ from phiwarden.boundary.model import BoundaryPlan, Facts
 from phiwarden.controller import backup_conditions, conditions
 from phiwarden.controller.conditions import Said
 from phiwarden.controller.state import Declared, State, Verdict
-from phiwarden.controller.volumes import statuses, with_backups
+from phiwarden.controller.volumes import class_statuses, statuses, with_backups
 
 Status = WorkloadStatus
 
@@ -77,6 +77,7 @@ def status(
         conditions=_conditions(declared, state, said, now),
         zones=zones,
         volumes=with_backups(volumes, findings.backups),
+        storage_classes=class_statuses(spec, facts, state.storage),
         secrets=findings.secrets,
         violations=violations,
         quarantined=quarantined,
@@ -106,7 +107,7 @@ def unreadable(declared: Declared, state: State, now: dt.datetime) -> Status:
 def dump(status: Status) -> dict[str, Any]:
     """Return a status as it is written: an empty list says no more than an absent one."""
     dumped = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for entries in ("zones", "secrets"):
+    for entries in ("zones", "storageClasses", "secrets"):
         dumped[entries] = [_without_empty(entry) for entry in dumped[entries]]
     return _without_empty(dumped)
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from phiwarden.api.status import VolumeStatus
+from phiwarden.api.status import ClassStatus, VolumeStatus
 from phiwarden.api.storage import DeclaredVolume
 from phiwarden.api.workload import WorkloadSpec, Zone
 from phiwarden.backups.objects import is_trial
@@ -18,6 +18,7 @@ from phiwarden.boundary.storage import (
     attestation_of,
     class_of,
     declared_classes,
+    usable,
     volumes_of,
     withheld,
 )
@@ -36,6 +37,27 @@ def class_verdicts(spec: WorkloadSpec, storage: Storage) -> dict[str, Encryption
     """Return what the classes prove that a declaration names, by name; of those that are there."""
     named = {name for zone in spec.zones for name in declared_classes(zone, spec)}
     return {name: promised(name, storage).encryption for name in named if name in storage.classes}
+
+
+def class_statuses(spec: WorkloadSpec, facts: Facts, storage: Storage) -> tuple[ClassStatus, ...]:
+    """Return what is proven of the classes that a declaration names, whatever uses them."""
+    named = sorted({name for zone in spec.zones for name in declared_classes(zone, spec)})
+    found = []
+    for name in named:
+        attestation = attestation_of(spec, name, facts.today)
+        told = promised(name, storage)
+        unknown = told.encryption is Encryption.UNKNOWN
+        found.append(
+            ClassStatus(
+                name=name,
+                usable=usable(spec, name, facts),
+                encryption=told.encryption.value,
+                evidence=told.evidence,
+                traps=told.traps,
+                attested_by=attestation.attested_by if attestation and unknown else None,
+            )
+        )
+    return tuple(found)
 
 
 def statuses(

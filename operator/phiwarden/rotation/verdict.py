@@ -142,8 +142,13 @@ def _age(
     if known.time is not None:
         return _aged(known.time, limit, now, known.standing, known.evidence, known.traps)
     latest = min(change.time, now)
-    said = f"written last on {_day(latest)}; whether its value changed then is not shown"
-    return _aged(latest, limit, now, Standing.UNPROVEN, said, known.traps)
+    found = _aged(
+        latest, limit, now, Standing.UNPROVEN, f"written last on {_day(latest)}", known.traps
+    )
+    if found.standing is Standing.OVERDUE:
+        return found
+    doubt = f"{found.evidence}; whether its value changed then is not shown"
+    return replace(found, evidence=doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +216,7 @@ def _aged(
     traps: tuple[str, ...],
 ) -> Finding:
     if now - since > limit:
-        return Finding(Standing.OVERDUE, f"{evidence}: older than {_long(limit)}", traps)
+        return Finding(Standing.OVERDUE, f"{evidence}: it is older than {_long(limit)}", traps)
     return Finding(young, evidence, traps, until=since + limit)
 
 
