@@ -463,3 +463,27 @@ def test_what_drivers_say_in_objects_of_their_own_counts(
         until(lambda: told(admin, name, "records")["encryption"] == "UNKNOWN", "nothing is known")
     until(lambda: told(admin, name, "charts")["encryption"] == "UNKNOWN", "nobody tells any more")
     assert admin.get(f"{claims(name)}/charts").ok
+
+
+def test_a_driver_that_goes_by_the_keys_of_a_secret(
+    admin: Rest, name: str, classes: dict[str, str]
+) -> None:
+    """Hetzner's has no switch: without the one key in the Secret its disks are in the clear."""
+    secret = unique("opened")
+    secrets = f"{NAMESPACES}/default/secrets"
+    named = "csi.storage.k8s.io/node-publish-secret"
+    parameters = {f"{named}-name": secret, f"{named}-namespace": "default"}
+    disks = make_class(admin, classes, "disks", "csi.hetzner.cloud", **parameters)
+    assert declare(admin, name, volume("charts", disks)).ok
+    until(lambda: told(admin, name, "charts").get("encryption") == "UNKNOWN", "no Secret is there")
+    body = {"metadata": {"name": secret}, "stringData": {"passphrase": "misspelt"}}
+    assert admin.create(secrets, body).ok
+    until(lambda: told(admin, name, "charts").get("encryption") == "UNENCRYPTED", "the key lacks")
+    right = {"stringData": {"encryption-passphrase": "right"}}
+    assert admin.request("PATCH", f"{secrets}/{secret}", right, content=MERGE).ok
+    until(lambda: admin.get(f"{claims(name)}/charts").ok, "the claim is made")
+    until(
+        lambda: told(admin, name, "charts").get("encryption") == "ENCRYPTED_CUSTOMER_KEY",
+        "and is encrypted",
+    )
+    admin.delete(f"{secrets}/{secret}")

@@ -181,13 +181,16 @@ def _floor(rest: Rest, number: int) -> float:
 
 
 def _age(rest: Rest, name: str) -> None:
-    """Have it that a secret was written long ago."""
+    """Have it that a secret was written long ago; of times alone the API server takes no change."""
     where = f"{NAMESPACES}/{name}-clinical/secrets/secret-0"
-    time_ = (dt.datetime.now(dt.UTC) - dt.timedelta(days=91)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    patch = [
-        {"op": "replace", "path": "/metadata/managedFields/0/time", "value": time_},
-        {"op": "add", "path": "/metadata/labels", "value": {"aged": "yes"}},
+    past = (dt.datetime.now(dt.UTC) - dt.timedelta(days=91)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    managed = rest.get(where).body["metadata"]["managedFields"]
+    patch: list[Object] = [
+        {"op": "replace", "path": f"/metadata/managedFields/{index}/time", "value": past}
+        for index in range(len(managed))
     ]
+    label = {"aged": workloads.unique("aged")}
+    patch.append({"op": "add", "path": "/metadata/labels", "value": label})
     answer = rest.request("PATCH", where, patch, content=JSON_PATCH, fieldManager="clock")
     assert answer.ok, answer.message
 

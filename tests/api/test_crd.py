@@ -86,6 +86,7 @@ def test_a_report_requires_no_more_than_the_keys_of_its_lists() -> None:
     assert required == {
         "status.conditions[]": ["type"],
         "status.secrets[]": ["zone", "name"],
+        "status.storageClasses[]": ["name"],
         "status.zones[]": ["name"],
     }
 

@@ -64,6 +64,7 @@ def test_what_a_volume_tells_itself() -> None:
     assert found.attributes == {
         "encrypted": "true",
         "csi.storage.k8s.io/node-publish-secret-name": "passphrase",
+        "csi.storage.k8s.io/node-publish-secret-namespace": "n",
     }
 
 

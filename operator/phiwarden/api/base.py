@@ -65,6 +65,15 @@ class Matches:
         return f"{operand}.matches(r'^(?:{self.pattern})$')"
 
 
+def bounded(items: int, **marks: Any) -> dict[str, Any]:
+    """Return the schema marks of a list with room for some more items than are ever written.
+
+    Bounds of the schema alone: a status that is too long for it is a defect to
+    be seen in the API server's answer, and no reason to fail in its making.
+    """
+    return {"maxItems": items, **marks}
+
+
 def list_map(*keys: str) -> dict[str, Any]:
     """Return the schema marks of a list whose items are told apart by `keys`."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}

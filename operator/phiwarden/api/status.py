@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from phiwarden.api.backup import BackupStatus
-from phiwarden.api.base import ApiModel, list_map
+from phiwarden.api.base import ApiModel, bounded, list_map
+from phiwarden.api.standing import ClassStatus, SecretStatus, VolumeStatus
 
 MAX_LISTED: Final = 10
 """Violations and remediations listed in status; the rest are counted."""
-
-
-def _bounded(items: int, **marks: Any) -> dict[str, Any]:
-    """Return the schema marks of a list with room for some more items than are ever written.
-
-    Bounds of the schema alone: a status that is too long for it is a defect to
-    be seen in the API server's answer, and no reason to fail in its making.
-    """
-    return {"maxItems": items, **marks}
 
 
 class ConditionType(StrEnum):
@@ -75,7 +66,7 @@ class ObjectViolation(ApiModel):
         tuple[str, ...],
         Field(
             description="Identifiers of the rules that it breaks, such as PHI-IMG-001.",
-            json_schema_extra=_bounded(64),
+            json_schema_extra=bounded(64),
         ),
     ]
     severity: Annotated[
@@ -114,14 +105,14 @@ class ZoneStatus(ApiModel):
         tuple[ObjectViolation, ...],
         Field(
             description="The worst of both kinds; the counts are of all.",
-            json_schema_extra=_bounded(64),
+            json_schema_extra=bounded(64),
         ),
     ] = ()
     quarantined: Annotated[
         tuple[str, ...],
         Field(
             description="Workloads in quarantine, as Kind/name; the first ones.",
-            json_schema_extra=_bounded(64),
+            json_schema_extra=bounded(64),
         ),
     ] = ()
 
@@ -154,7 +145,7 @@ class Remediation(ApiModel):
         tuple[str, ...],
         Field(
             description="Identifiers of the rules that it broke.",
-            json_schema_extra=_bounded(64),
+            json_schema_extra=bounded(64),
         ),
     ] = ()
     changed_by: Annotated[
@@ -162,141 +153,6 @@ class Remediation(ApiModel):
         Field(description="Field manager that wrote the violating template."),
     ] = None
     message: Annotated[str, Field(description="What was done and why, for a person.")]
-
-
-class VolumeStatus(ApiModel):
-    """What is true of one volume claim of a zone."""
-
-    zone: Annotated[str, Field(description="Name of the zone.")]
-    name: Annotated[str, Field(description="Name of the PersistentVolumeClaim.")]
-    declared: Annotated[bool, Field(description="Whether spec.volumes declares it.")]
-    uid: Annotated[
-        str | None,
-        Field(description="Of the claim, once it was there: it is never made a second time."),
-    ] = None
-    volume: Annotated[str | None, Field(description="Its PersistentVolume, once bound.")] = None
-    created: Annotated[dt.datetime | None, Field(description="When the claim was made.")] = None
-    standing: Annotated[
-        Literal[
-            "Proven",
-            "Attested",
-            "NotNeeded",
-            "Unencrypted",
-            "Unproven",
-            "Withheld",
-            "Lost",
-            "Pending",
-        ],
-        Field(
-            description="Proven: it is encrypted. Attested: nothing shows it, and somebody answers"
-            " for it. NotNeeded: the zone holds no patient data. Unencrypted: it is not, or not"
-            " with the key that is asked for. Unproven: nothing shows it. Withheld: it is not"
-            " made, since its class does not prove what is asked of it. Lost: it was made, and is"
-            " gone. Pending: it is about to be made."
-        ),
-    ]
-    encryption: Annotated[
-        Literal["ENCRYPTED_CUSTOMER_KEY", "ENCRYPTED_PLATFORM_KEY", "UNENCRYPTED", "UNKNOWN"],
-        Field(description="What is proven of its data at rest."),
-    ]
-    key: Annotated[str | None, Field(description="Name of the key, where one is told.")] = None
-    evidence: Annotated[str, Field(description="What the verdict rests on.")]
-    traps: Annotated[
-        tuple[str, ...],
-        Field(
-            description="What looks like encryption, or the lack of it, and is not.",
-            json_schema_extra=_bounded(16),
-        ),
-    ] = ()
-    attested_by: Annotated[str | None, Field(description="Who answers for it.")] = None
-    backup: Annotated[
-        BackupStatus | None, Field(description="Its backups, where some are declared.")
-    ] = None
-
-
-class ClassStatus(ApiModel):
-    """What is proven of a StorageClass that the declaration names."""
-
-    name: Annotated[str, Field(description="Name of the StorageClass.")]
-    usable: Annotated[
-        bool,
-        Field(description="Whether claims in zones that may hold patient data may name it."),
-    ]
-    encryption: Annotated[
-        Literal["ENCRYPTED_CUSTOMER_KEY", "ENCRYPTED_PLATFORM_KEY", "UNENCRYPTED", "UNKNOWN"],
-        Field(description="What its next volume will be."),
-    ]
-    evidence: Annotated[str, Field(description="What the verdict rests on.")]
-    traps: Annotated[
-        tuple[str, ...],
-        Field(
-            description="What looks like encryption, or the lack of it, and is not.",
-            json_schema_extra=_bounded(16),
-        ),
-    ] = ()
-    attested_by: Annotated[str | None, Field(description="Who answers for it.")] = None
-
-
-class SecretStatus(ApiModel):
-    """What is true of one declared secret. Nothing of its value is told, and none is known."""
-
-    zone: Annotated[str, Field(description="Name of the zone.")]
-    name: Annotated[str, Field(description="Name of the Secret.")]
-    uid: Annotated[str | None, Field(description="Of the Secret.")] = None
-    standing: Annotated[
-        Literal[
-            "Missing",
-            "Incomplete",
-            "WrongType",
-            "Expired",
-            "Expiring",
-            "Overdue",
-            "NotSynced",
-            "Unproven",
-            "Attested",
-            "Proven",
-            "Present",
-        ],
-        Field(
-            description="Missing, Incomplete (entries lack), WrongType. Expired, Expiring,"
-            " Overdue: nothing new is rolled out with it (PHI-SEC-003). NotSynced: its store could"
-            " not deliver it. Unproven: nothing shows how old its value is. Attested: whoever"
-            " delivers it says so. Proven: its value was seen to change. Present: no age is asked"
-            " for."
-        ),
-    ]
-    written: Annotated[
-        dt.datetime | None, Field(description="When its entries were written last.")
-    ] = None
-    last_change: Annotated[
-        dt.datetime | None,
-        Field(description="The latest time at which it can have got the value that it has."),
-    ] = None
-    change_proven: Annotated[
-        bool | None, Field(description="Whether the value is known to have changed then.")
-    ] = None
-    version: Annotated[
-        str | None,
-        Field(description="Tells versions of the value apart, where a store tells them."),
-    ] = None
-    not_after: Annotated[
-        dt.datetime | None, Field(description="When its certificate ends, where that is told.")
-    ] = None
-    evidence: Annotated[str, Field(description="What the verdict rests on.")]
-    traps: Annotated[
-        tuple[str, ...],
-        Field(
-            description="What looks like a rotation, or like proof, and is none.",
-            json_schema_extra=_bounded(16),
-        ),
-    ] = ()
-    holding: Annotated[
-        tuple[str, ...],
-        Field(
-            description="Kind and name of what still runs with an older value.",
-            json_schema_extra=_bounded(64),
-        ),
-    ] = ()
 
 
 class WorkloadStatus(ApiModel):
@@ -310,35 +166,35 @@ class WorkloadStatus(ApiModel):
         tuple[Condition, ...],
         Field(
             description="What is true of the whole, each with its reason.",
-            json_schema_extra=_bounded(32, **list_map("type")),
+            json_schema_extra=bounded(32, **list_map("type")),
         ),
     ] = ()
     zones: Annotated[
         tuple[ZoneStatus, ...],
         Field(
             description="What is true of each zone.",
-            json_schema_extra=_bounded(64, **list_map("name")),
+            json_schema_extra=bounded(64, **list_map("name")),
         ),
     ] = ()
     volumes: Annotated[
         tuple[VolumeStatus, ...],
         Field(
             description="Every declared volume, and the worst of the claims that nobody declared.",
-            json_schema_extra=_bounded(160),
+            json_schema_extra=bounded(160),
         ),
     ] = ()
     storage_classes: Annotated[
         tuple[ClassStatus, ...],
         Field(
             description="Every StorageClass that the declaration names.",
-            json_schema_extra=_bounded(512, **list_map("name")),
+            json_schema_extra=bounded(512, **list_map("name")),
         ),
     ] = ()
     secrets: Annotated[
         tuple[SecretStatus, ...],
         Field(
             description="Every declared secret.",
-            json_schema_extra=_bounded(160, **list_map("zone", "name")),
+            json_schema_extra=bounded(160, **list_map("zone", "name")),
         ),
     ] = ()
     violations: Annotated[
@@ -351,5 +207,5 @@ class WorkloadStatus(ApiModel):
     ] = 0
     remediations: Annotated[
         tuple[Remediation, ...],
-        Field(description="What was put back, newest first.", json_schema_extra=_bounded(64)),
+        Field(description="What was put back, newest first.", json_schema_extra=bounded(64)),
     ] = ()

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from phiwarden.api.status import ConditionType, SecretStatus, VolumeStatus, ZoneStatus
+from phiwarden.api.standing import SecretStatus, VolumeStatus
+from phiwarden.api.status import ConditionType, ZoneStatus
 from phiwarden.api.workload import Enforcement, WorkloadSpec
 from phiwarden.boundary.model import AgreementStanding, AgreementState, BoundaryPlan
 from phiwarden.controller.secrets import shortcomings as not_current

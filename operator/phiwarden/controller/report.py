@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phiwarden.api.standing import SecretStatus
 from phiwarden.api.status import (
     MAX_LISTED,
     Condition,
     ConditionType,
     ObjectViolation,
-    SecretStatus,
     WorkloadStatus,
     ZoneStatus,
 )

@@ -100,7 +100,7 @@ class Controller:
         )
         self._look_again = queues.workloads.add
         stores = StorageObserver(self.state, queues)
-        secrets = SecretObserver(self.state, queues, self.clock)
+        secrets = SecretObserver(self.state, queues, self.clock, stores.keys_of_secret)
         observer = Observer(self.state, queues, enforcement, self.clock, stores, secrets)
         boundary, running = observer.reflectors(api)
         self._optional = observer.optional(api)

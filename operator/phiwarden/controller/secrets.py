@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from phiwarden.api.secrets import DeclaredSecret
-from phiwarden.api.status import SecretStatus
+from phiwarden.api.standing import SecretStatus
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.project import spec_digest
 from phiwarden.boundary.secrets import source_kind
@@ -43,7 +43,9 @@ class SecretObserver:
 
     state: State
     queues: Queues
-    clock: Any
+    clock: Callable[[], dt.datetime]
+    keys_changed: Callable[[str], None]
+    """Told the name of a Secret whose entries are others than before."""
 
     def optional(self) -> dict[Kind, Seen]:
         """Return the kinds that a cluster may have or not, and who is told of their objects."""
@@ -64,6 +66,8 @@ class SecretObserver:
             self._follow(key, before, after)
         if before != after:
             self._touch(namespace, {name})
+        if (before.keys if before else None) != (after.keys if after else None):
+            self.keys_changed(name)
 
     def _follow(self, key: Key, before: Secret | None, after: Secret) -> None:
         change = self.state.changes.get(key)

@@ -195,7 +195,12 @@ class State:
             self.snapshots,
             of_volumes=self.trident,
             of_classes=of_classes,
+            secret_keys=self._secret_keys,
         )
+
+    def _secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
+        secret = self.secrets.get(namespace, {}).get(name)
+        return secret.keys if secret is not None else None
 
     def claiming(self, namespace: str) -> frozenset[str]:
         """Return the names of all workloads that declare a zone in a namespace."""

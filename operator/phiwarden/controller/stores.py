@@ -13,6 +13,7 @@ from phiwarden.controller.queues import Queues
 from phiwarden.controller.reliance import is_marked
 from phiwarden.controller.state import Declared, State
 from phiwarden.rulebook.shapes import Kind
+from phiwarden.storage.claims import OPENED_WITH
 from phiwarden.storage.read import (
     claim_of,
     class_of,
@@ -67,6 +68,13 @@ class StorageObserver:
             )
             for zone in declared.spec.zones
         )
+
+    def keys_of_secret(self, name: str) -> None:
+        """Look again at what is opened with a Secret of that name: drivers go by its keys."""
+        for storage_class in self.state.storage_classes.values():
+            named = storage_class.parameters.get(OPENED_WITH, "")
+            if named == name or "${" in named:
+                self._touch_class(storage_class.name)
 
     def volume(self, key: Key, body: Mapping[str, Any] | None) -> None:
         """Take in a PersistentVolume."""

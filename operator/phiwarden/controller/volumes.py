@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from phiwarden.api.status import ClassStatus, VolumeStatus
+from phiwarden.api.standing import ClassStatus, VolumeStatus
 from phiwarden.api.storage import DeclaredVolume
 from phiwarden.api.workload import WorkloadSpec, Zone
 from phiwarden.backups.objects import is_trial

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -90,6 +90,17 @@ class Snapshot:
     leaving: bool = False
 
 
+OPENED_WITH: Final = "csi.storage.k8s.io/node-publish-secret-name"
+"""Parameter that names the Secret by which volumes are opened on their node."""
+
+_WHERE: Final = "csi.storage.k8s.io/node-publish-secret-namespace"
+
+
+def _untold(_namespace: str, _name: str) -> frozenset[str] | None:
+    """Nobody looked at Secrets."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
     """What the cluster has of storage.
@@ -101,6 +112,7 @@ class Storage:
         snapshots: by namespace, then by name.
         of_volumes: what objects of drivers say of volumes, field by field, by the volume's name.
         of_classes: what they say of classes, by the class's name.
+        secret_keys: names of the keys of a Secret, by namespace and name; None if nothing is known.
     """
 
     classes: Mapping[str, StorageClass]
@@ -109,11 +121,35 @@ class Storage:
     snapshots: Mapping[str, Mapping[str, Snapshot]] = field(default_factory=dict)
     of_volumes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     of_classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secret_keys: Callable[[str, str], frozenset[str] | None] = _untold
 
     def beside(self, claim: Claim) -> Beside:
         """Return what a driver goes by beside the class and volume of a claim."""
         of_class = self.of_classes.get(claim.class_name, {})
-        return Beside(claim.annotations, {**of_class, **self.of_volumes.get(claim.volume_name, {})})
+        objects = {**of_class, **self.of_volumes.get(claim.volume_name, {})}
+        volume = self.volumes.get(claim.volume_name)
+        storage_class = self.classes.get(claim.class_name)
+        named = volume.attributes if volume else storage_class.parameters if storage_class else {}
+        return Beside(claim.annotations, objects, self._keys(named, claim))
+
+    def beside_class(self, name: str) -> Beside:
+        """Return what a driver goes by beside a class, whatever asks for it."""
+        storage_class = self.classes.get(name)
+        named = storage_class.parameters if storage_class else {}
+        return Beside(objects=self.of_classes.get(name, {}), secret_keys=self._keys(named, None))
+
+    def _keys(self, named: Mapping[str, str], claim: Claim | None) -> frozenset[str] | None:
+        """Return the keys of the Secret by which a volume is opened on its node."""
+        name, namespace = named.get(OPENED_WITH, ""), named.get(_WHERE, "")
+        if claim is not None:
+            for pattern, value in (
+                ("${pvc.name}", claim.name),
+                ("${pvc.namespace}", claim.namespace),
+            ):
+                name, namespace = name.replace(pattern, value), namespace.replace(pattern, value)
+        if not name or not namespace or "${" in name + namespace:
+            return None
+        return self.secret_keys(namespace, name)
 
 
 def finding(claim: Claim, storage: Storage) -> Finding:
@@ -142,7 +178,7 @@ def promised(class_name: str, storage: Storage, beside: Beside | None = None) ->
     storage_class = storage.classes.get(class_name)
     if storage_class is None:
         return Finding(Encryption.UNKNOWN, f"there is no StorageClass {class_name}")
-    return of_class(storage_class, beside or Beside(objects=storage.of_classes.get(class_name, {})))
+    return of_class(storage_class, beside or storage.beside_class(class_name))
 
 
 def _source(claim: Claim, storage: Storage, left: int) -> Source | None:

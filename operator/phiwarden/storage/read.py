@@ -77,9 +77,10 @@ def _driver(spec: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     csi = spec.get("csi")
     if csi is not None:
         named = {
-            f"csi.storage.k8s.io/{name}-secret-name": csi[field]["name"]
+            f"csi.storage.k8s.io/{name}-secret-{part}": csi[field][part]
             for field, name in _SECRETS.items()
-            if (csi.get(field) or {}).get("name")
+            for part in ("name", "namespace")
+            if (csi.get(field) or {}).get(part)
         }
         return csi["driver"], {**(csi.get("volumeAttributes") or {}), **named}
     for field, driver in _IN_TREE.items():
