@@ -101,15 +101,10 @@ class Observer:
             _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
             _follow(api, shapes.CLAIM, self.stores.claim),
         ]
-        secrets = Reflector(
-            api,
-            resources.collection(resources.SECRET),
-            resources.SECRET.kind,
-            self.secrets.secret,
-            SELECTED,
-            metadata_only=True,
-        )
-        first.append(secrets)
+        if self.state.watches_secrets:
+            path = resources.collection(resources.SECRET)
+            seen = self.secrets.secret
+            first.append(Reflector(api, path, "Secret", seen, SELECTED, metadata_only=True))
         policies = {"labelSelector": f"{names.PART_OF}={names.FIELD_MANAGER}"}
         first += [
             Reflector(api, resources.collection(kind), kind.kind, self._owned(kind), ours)

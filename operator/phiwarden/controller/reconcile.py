@@ -26,7 +26,7 @@ from phiwarden.controller.backups import Backups
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.reliance import Reliance
-from phiwarden.controller.restarts import LOOK_AGAIN, Restarts
+from phiwarden.controller.restarts import Restarts
 from phiwarden.controller.secrets import (
     Judged,
     judge,
@@ -93,8 +93,8 @@ class Reconciler:
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
-        holding = await self.restarts.run(declared.spec, secrets)
-        due = [next_change(secrets), self.clock() + LOOK_AGAIN if holding else None]
+        rolled = await self.restarts.run(declared.spec, secrets)
+        due = [next_change(secrets), self.clock() + rolled.again if rolled.again else None]
         self.alarms.set(declared.name, "secrets", min((at for at in due if at), default=None))
         backups, refusals = await self.backups.make(declared, declared.spec, facts)
         status = report.status(
@@ -102,7 +102,7 @@ class Reconciler:
             declared.spec,
             plan,
             facts,
-            report.Findings(obstacles, failures, statuses(secrets, holding), backups),
+            report.Findings(obstacles, failures, statuses(secrets, rolled.holding), backups),
             self.state,
             self.clock(),
         )

@@ -21,11 +21,23 @@ from phiwarden.rotation.restart import Course, Step, decide, started_before
 
 log = structlog.get_logger(__name__)
 
-LOOK_AGAIN: Final = dt.timedelta(seconds=5)
-"""Between two looks at what still runs with an older value."""
+MOVING: Final = dt.timedelta(seconds=5)
+"""Between two looks at what is being rolled over, or will be."""
+STANDING: Final = dt.timedelta(minutes=1)
+"""Between two looks at what is left to people."""
 
-Holding = Mapping[tuple[str, str], tuple[str, ...]]
-"""`Kind/name` of what runs with an older value, by (namespace, secret)."""
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What still runs with an older value.
+
+    Attributes:
+        holding: `Kind/name` of it, by (namespace, secret).
+        again: time until it is looked at again; None if there is nothing.
+    """
+
+    holding: Mapping[tuple[str, str], tuple[str, ...]]
+    again: dt.timedelta | None
 
 
 @dataclass
@@ -35,31 +47,43 @@ class Restarts:
     api: Api
     state: State
     recorder: Recorder
-    _fresh: set[tuple[str, str, str, str, dt.datetime]] = field(default_factory=set)
+    _fresh: dict[tuple[str, str, str, str], dt.datetime] = field(default_factory=dict)
 
-    async def run(self, spec: WorkloadSpec, judged: Iterable[Judged]) -> Holding:
+    async def run(self, spec: WorkloadSpec, judged: Iterable[Judged]) -> Outlook:
         """Go on with rolling over; return what still runs with an older value."""
-        holding: dict[tuple[str, str], tuple[str, ...]] = {}
-        rolling: set[str] = set()
-        for each in judged:
-            if each.rotated is None:
+        older = [found for each in judged if each.rotated for found in await self._behind(each)]
+        # First what is on its way: nothing of a zone begins before it is through.
+        rolling = {
+            each.namespace
+            for each, body in older
+            if _course(body, spec, each, others=False).step is Step.ROLLING
+        }
+        holding: dict[tuple[str, str], list[str]] = {}
+        moving = False
+        for each, body in older:
+            course = await self._step(body, spec, each, others=each.namespace in rolling)
+            if course.step is Step.RESTART:
+                rolling.add(each.namespace)
+            moving = moving or course.step is not Step.REPORT
+            key = (each.namespace, each.declared.name)
+            holding.setdefault(key, []).append(f"{body['kind']}/{body['metadata']['name']}")
+        again = (MOVING if moving else STANDING) if older else None
+        return Outlook({key: tuple(held) for key, held in holding.items()}, again)
+
+    async def _behind(self, each: Judged) -> list[tuple[Judged, dict[str, Any]]]:
+        """Return what runs with an older value of a secret."""
+        assert each.rotated is not None  # the caller looked
+        found = []
+        for kind, name in self._readers(each):
+            place = (each.namespace, kind, name, each.declared.name)
+            if self._fresh.get(place) == each.rotated:
                 continue
-            held = []
-            for kind, name in self._readers(each):
-                place = (each.namespace, kind, name, each.declared.name, each.rotated)
-                if place in self._fresh:
-                    continue
-                body = await self._body(each.namespace, (kind, name))
-                if body is None or not await self._older(body, each.rotated):
-                    self._fresh.add(place)
-                    continue
-                course = await self._step(body, spec, each, others=each.namespace in rolling)
-                if course.step in (Step.RESTART, Step.ROLLING):
-                    rolling.add(each.namespace)
-                held.append(f"{kind}/{name}")
-            if held:
-                holding[each.namespace, each.declared.name] = tuple(held)
-        return holding
+            body = await self._body(each.namespace, (kind, name))
+            if body is None or not await self._older(body, each.rotated):
+                self._fresh[place] = each.rotated
+            else:
+                found.append((each, body))
+        return found
 
     def _readers(self, each: Judged) -> list[ObjectKey]:
         readers = self.state.readers.get(each.namespace, {})
@@ -79,17 +103,10 @@ class Restarts:
     async def _step(
         self, body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool
     ) -> Course:
-        assert each.rotated is not None  # the caller looked
-        course = decide(
-            body,
-            each.rotated,
-            impact=spec.clinical_impact,
-            enforcement=spec.enforcement,
-            on_rotation=each.declared.on_rotation,
-            others_rolling=others,
-        )
+        course = _course(body, spec, each, others=others)
         if course.step is not Step.RESTART:
             return course
+        assert each.rotated is not None  # else it is not behind
         try:
             await self._restart(body, each.rotated)
         except Refused as refused:
@@ -125,3 +142,15 @@ class Restarts:
         kind = resources.WORKLOADS[body["kind"]]
         place = body["metadata"]
         await self.api.patch(kind, place["namespace"], place["name"], patch, content=JSON_PATCH)
+
+
+def _course(body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool) -> Course:
+    assert each.rotated is not None  # else it is not behind
+    return decide(
+        body,
+        each.rotated,
+        impact=spec.clinical_impact,
+        enforcement=spec.enforcement,
+        on_rotation=each.declared.on_rotation,
+        others_rolling=others,
+    )

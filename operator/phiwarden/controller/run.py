@@ -95,6 +95,7 @@ class Controller:
         alarms = Alarms(self.clock)
         reliance = Reliance(api, self.state)
         queues = self._queues(api, alarms, reliance)
+        self.state.watches_secrets = self.settings.watch_secrets
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
         )

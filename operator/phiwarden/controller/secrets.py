@@ -151,6 +151,9 @@ class Judged:
     rotated: dt.datetime | None = None
 
 
+UNSEEN: Final = Finding(Standing.UNPROVEN, "nobody looks at Secrets here: secrets.watch is false")
+
+
 def judge(workload: str, spec: WorkloadSpec, state: State, now: dt.datetime) -> tuple[Judged, ...]:
     """Return the verdicts on all declared secrets, and note what each rests on."""
     namespaces = {zone.name: zone.namespace_in(workload) for zone in spec.zones}
@@ -171,7 +174,9 @@ def judge(workload: str, spec: WorkloadSpec, state: State, now: dt.datetime) -> 
         typed = secret is not None and declared.type is not None
         right = state.types.get((secret.uid, declared.type)) if typed else None  # type: ignore[union-attr, arg-type]
         verdict = finding(declared, secret, delivery, change, now, right_type=right)
-        if secret is None:
+        if not state.watches_secrets:
+            verdict = UNSEEN
+        elif secret is None:
             verdict = _explained(verdict, declared, delivery, state)
         rotated = None
         if secret is not None and change is not None:

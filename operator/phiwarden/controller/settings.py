@@ -23,6 +23,7 @@ class Settings:
         exempt_groups: groups that may change a boundary by hand (guard.exemptGroups).
         gateway_namespaces: namespaces of ingress controllers and gateways.
         writers: user names of the operators that deliver secrets, by the kind of their objects.
+        watch_secrets: whether metadata of Secrets may be looked at (secrets.watch).
         rules: folder of the platform team's own rules; None where there are none.
     """
 
@@ -31,6 +32,7 @@ class Settings:
     gateway_namespaces: tuple[str, ...]
     rules: Path | None = None
     writers: Mapping[str, str] = field(default_factory=dict)
+    watch_secrets: bool = True
 
     @property
     def namespace(self) -> str:
@@ -57,6 +59,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         exempt_groups=_listed(environment.get("PHIWARDEN_EXEMPT_GROUPS", "")),
         gateway_namespaces=_listed(environment.get("PHIWARDEN_GATEWAY_NAMESPACES", "")),
         rules=Path(rules) if rules else None,
+        watch_secrets=environment.get("PHIWARDEN_WATCH_SECRETS", "true") != "false",
         writers=_writers(environment.get("PHIWARDEN_SECRET_WRITERS", "")),
     )
 

@@ -121,6 +121,7 @@ class State:
         marked: names of StorageClasses that carry our mark (`names.RELIED_ON`).
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
+        watches_secrets: whether Secrets are looked at.
         secrets: what is known of Secrets, by namespace and name.
         reports: what stores' operators report, by namespace, kind and name of the object.
         deliveries: the same by (namespace, Secret), then by kind and name of the object.
@@ -154,6 +155,7 @@ class State:
     marked: set[str] = field(default_factory=set)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
+    watches_secrets: bool = True
     secrets: dict[str, dict[str, Secret]] = field(default_factory=dict)
     reports: dict[tuple[str, str, str], tuple[Delivery, ...]] = field(default_factory=dict)
     deliveries: dict[tuple[str, str], dict[ObjectKey, Delivery]] = field(default_factory=dict)
