@@ -14,6 +14,9 @@ from phiwarden.api.base import ApiModel, list_map
 MAX_LISTED: Final = 10
 """Violations and remediations listed in status; the rest are counted."""
 
+MAX_HOLDING: Final = 48
+"""Holders of an older value listed in status for one secret."""
+
 
 def _bounded(items: int, **marks: Any) -> dict[str, Any]:
     """Return the schema marks of a list with room for some more items than are ever written.
@@ -270,7 +273,7 @@ class SecretStatus(ApiModel):
     holding: Annotated[
         tuple[str, ...],
         Field(
-            description="Kind and name of what still runs with an older value.",
+            description="Kind and name of what still runs with an older value; the first ones.",
             json_schema_extra=_bounded(64),
         ),
     ] = ()
