@@ -1,5 +1,6 @@
 """What Python once judged in another way than the API server, found by e2e/differential."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -125,3 +126,15 @@ def test_an_empty_policy_for_traffic_is_the_default_one() -> None:
     spec = {"type": "NodePort", "selector": {"app": "app"}, "externalTrafficPolicy": ""}
     found = told({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": spec})
     assert "PHI-NET-005 spec.externalTrafficPolicy (Cluster)" in found
+
+
+@pytest.mark.parametrize("named", [{}, {"name": ""}])
+def test_a_secret_of_an_empty_name_is_one_of_none(named: dict[str, str]) -> None:
+    """The API server leaves an empty name out."""
+    zone = dataclasses.replace(examples.ZONE, secrets=())
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {**named, "key": "k"}}}]
+    volumes = [{"name": "v", "projected": {"sources": [{"secret": named}]}}]
+    container = {"env": env, "envFrom": [{"secretRef": named}]}
+    obj = pod(container=container, pod={"volumes": volumes})
+    found = [(f.rule, f.found) for f in standard_judge().failures(obj, zone)]
+    assert found == [("PHI-SEC-002", "none")] * 3

@@ -243,6 +243,15 @@ _OF_POD: Final = Variable(
 )
 
 
+# Secrets that a store owns whose operator is not the one who asks.
+_SECRETS_OF_OTHERS: Final = Variable(
+    "secretsOfOthers",
+    "variables.ownedSecrets.filter(entry,"
+    " entry != entry.split('=')[0] + '=' + request.userInfo.username)"
+    ".map(entry, entry.split('=')[0])",
+)
+
+
 def _handmade(makers: tuple[str, ...]) -> Variable:
     return Variable("handmade", f"!(request.userInfo.username in {_quoted(makers)})")
 
@@ -251,8 +260,8 @@ _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
     Reads.CLAIM: (_OF_POD,),
     Reads.CLAIM_DELETION: (TRUSTED,),
-    Reads.SECRET_WRITE: (TRUSTED,),
-    Reads.SECRET_SOURCE: (TRUSTED,),
+    Reads.SECRET_WRITE: (TRUSTED, _SECRETS_OF_OTHERS),
+    Reads.SECRET_SOURCE: (TRUSTED, _SECRETS_OF_OTHERS),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (
