@@ -67,10 +67,22 @@ def read(*managed: Any, **metadata: Any) -> Secret:
             id="in another order",
         ),
         pytest.param(
-            [{**entry(stringData={"f:password": {}}, type={}), "operation": "Apply"}],
+            [{**entry(data={"f:password": {}}), "operation": "Apply"}],
+            {"password"},
+            FIRST,
+            id="server-side apply",
+        ),
+        pytest.param(
+            [{**entry(stringData={"f:password": {}}), "operation": "Apply"}],
             {"password"},
             FIRST,
             id="server-side apply of stringData",
+        ),
+        pytest.param(
+            [{**entry(metadata=LABELS), "operation": "Apply"}],
+            None,
+            None,
+            id="cleared, and a label applied then",
         ),
         pytest.param(
             [

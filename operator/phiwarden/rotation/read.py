@@ -55,16 +55,19 @@ def _entries(
     Who wrote a field is noted for each field by name, values apart. The time
     is that of the writer's last write to any of its fields. An account of the
     fields that was dropped begins anew with those that are changed: it is
-    whole only while it has the type, which is written once.
+    whole while it has the type, which is written once, or what was applied as
+    a whole.
     """
     keys: set[str] = set()
     times: list[dt.datetime] = []
     whole = False
     for entry in managed:
         fields = _map(entry.get("fieldsV1"))
+        applied = entry.get("operation") == "Apply"
         whole = whole or "f:type" in fields
         for data in _DATA:
             if data in fields:
+                whole = whole or applied
                 keys |= {key[2:] for key in _map(fields[data]) if key.startswith("f:")}
                 time = moment(entry.get("time"))
                 times += [time] if time is not None else []
