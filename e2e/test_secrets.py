@@ -11,7 +11,7 @@ import pytest
 
 from e2e import workloads
 from e2e.product import Operator, Product, running
-from e2e.rest import JSON_PATCH, MERGE, Answer, Rest
+from e2e.rest import APPLY, JSON_PATCH, MERGE, Answer, Rest
 from e2e.waiting import until
 from e2e.workloads import NAMESPACES, WORKLOADS, clinic, deployment, status, unique, wait, zone
 
@@ -260,3 +260,45 @@ def test_without_the_right_to_look_the_rest_is_enforced(
         answer = engineer.create(rollouts(name), reader("api", of="other"), dry_run=True)
         assert "PHI-SEC-002" in answer.message
     admin.delete(f"{WORKLOADS}/{name}")
+
+
+@pytest.mark.parametrize("content", ["create", "apply", "apply stringData"])
+def test_the_names_of_entries_are_known_however_a_secret_is_made(
+    admin: Rest, name: str, content: str
+) -> None:
+    declared(admin, name, secret(keys=["password", "user"]))
+    values = {"data": {"password": b64encode(b"one").decode()}}
+    if content == "apply stringData":
+        values = {"stringData": {"password": "one"}}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, **values}
+    if content == "create":
+        assert admin.create(path(name), body).ok
+    else:
+        where = f"{path(name)}/db"
+        assert admin.request("PATCH", where, body, content=APPLY, fieldManager="team").ok
+    assert stands(admin, name, "Incomplete")["evidence"] == "without user"
+
+
+def test_an_overdue_secret_is_not_hidden_by_what_is_written_beside_its_value(
+    admin: Rest, engineer: Rest, name: str
+) -> None:
+    asked = secret(consumers=["app"], maxAge="90d", keys=["password"])
+    declared(admin, name, asked, clinicalImpact="care-support")
+    store(admin, name, password="one")
+    aged(admin, name, 91)
+    stands(admin, name, "Overdue")
+    where = f"{path(name)}/db"
+    end = {"phiwarden.dev/not-after": "9999-12-31T23:59:59-05:00"}
+    word = {"phiwarden.dev/rotated-at": dt.datetime.now(dt.UTC).isoformat()}
+    notes = {"metadata": {"annotations": {**end, **word}}}
+    assert engineer.request("PATCH", where, notes, content=MERGE, fieldManager="notes").ok
+    until(lambda: len(told(admin, name).get("traps", ())) == 2, "why the notes do not count")
+    # Its account of the fields is dropped, and begins anew with a label.
+    assert engineer.request("PATCH", where, {"metadata": {"managedFields": [{}]}}, content=MERGE).ok
+    label = {"metadata": {"labels": {"team": "portal"}}}
+    assert engineer.request("PATCH", where, label, content=MERGE).ok
+    until(
+        lambda: any("entries are there is not known" in t for t in told(admin, name)["traps"]),
+        "its entries are not known any more",
+    )
+    assert told(admin, name)["standing"] != "Incomplete"

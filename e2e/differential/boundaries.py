@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from e2e.differential import secrets
 from phiwarden.api.workload import ClinicalImpact, DataClass, Environment, Exposure
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook import examples
@@ -18,11 +19,13 @@ _STORAGE: Final[dict[str, Any]] = {
 }
 _NARROW: Final[dict[str, Any]] = {
     **_STORAGE,
+    **secrets.DECLARED,
     "service_accounts": ("app", "other"),
     "registries": ("registry.hospital.example",),
 }
 _WIDE: Final[dict[str, Any]] = {
     **_STORAGE,
+    **secrets.ALL_OVERDUE,
     "service_accounts": ("app", "other"),
     "api_access": ("app",),
     "registries": ("registry.hospital.example/portal", "registry:5000", "ghcr.example/a/b"),
@@ -32,10 +35,11 @@ _WIDE: Final[dict[str, Any]] = {
 }
 _OPEN: Final[dict[str, Any]] = {
     **_WIDE,
+    **secrets.NONE,
     "regions": ("us-east-1",),
     "destinations": ("0.0.0.0/0", "::/0"),
 }
-_LISTS: Final = (_STORAGE, _WIDE, _NARROW, _OPEN)
+_LISTS: Final = ({**_STORAGE, **secrets.OLDER}, _WIDE, _NARROW, _OPEN)
 
 
 def _boundaries() -> dict[str, ZoneBoundary]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from e2e.differential import texts
+from e2e.differential import secrets, texts
 from e2e.differential.near import Edges, Values, options, subset
 
 SELINUX: Final = subset(
@@ -119,13 +119,13 @@ _PORTS: Final = st.lists(
 _LINE: Final = {"args": _WORDS, "command": _WORDS}
 _TEXTS: Final = (
     _LINE,
-    *map(_env, (_ODD_ENTRIES, _CREDENTIALS, _LEVELS)),
+    *map(_env, (_ODD_ENTRIES, _CREDENTIALS, _LEVELS, secrets.VARIABLES)),
     {"env": options(None, [])},
 )
 _IMAGE: Final = {"image": st.one_of(texts.NEAR_IMAGES, texts.IMAGES)}
 _REST: Final = {
     "securityContext": options({}, None),
-    "envFrom": options([{"secretRef": {"name": "s"}}], []),
+    "envFrom": st.one_of(options([]), secrets.SOURCES),
     "stdin": SWITCH,
     "tty": SWITCH,
 }

@@ -7,7 +7,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from e2e.differential import containers, texts
+from e2e.differential import containers, secrets, texts
 from e2e.differential.near import ABSENT, Body, Edges, Values, fields, near, options, subset
 from e2e.differential.storage import TEMPLATE_SPECS
 from e2e.workloads import claim_spec
@@ -64,7 +64,6 @@ _KINDS: Final = st.sampled_from(
         {"hostPath": {"path": "/\u00e9\n"}},
         {"nfs": {"server": "10.0.0.9", "path": "/x"}},
         {"iscsi": {"targetPortal": "10.0.0.9:3260", "iqn": "iqn.2001-04.example:x", "lun": 0}},
-        {"csi": {"driver": "secrets-store.csi.k8s.io"}},
         {"csi": {"driver": "s3.csi.example"}},
         {"flexVolume": {"driver": "example/driver"}},
         {"gcePersistentDisk": {"pdName": "x"}},
@@ -111,6 +110,7 @@ _SHARED: Final = {
     "shareProcessNamespace": containers.SWITCH,
     "securityContext": options({}, None),
     "initContainers": options(None, []),
+    "imagePullSecrets": secrets.PULLED,
 }
 _PLACED: Final = (
     {"nodeSelector": options({_REGION: "x"}, {}, None, {"a": "b"})},
@@ -127,7 +127,7 @@ _PLACED: Final = (
 )
 _STORED: Final = (
     {"volumes": options(None, [])},
-    *map(_volumes, (_KINDS, _KINDS, _SCRATCH, _IMAGES, _PROJECTED, _EPHEMERAL)),
+    *map(_volumes, (_KINDS, _KINDS, _SCRATCH, _IMAGES, _PROJECTED, _EPHEMERAL, secrets.VOLUMES)),
 )
 _SYSCTLS: Final = st.lists(
     st.sampled_from(["net.ipv4.tcp_syncookies", "net.ipv4.tcp_rmem", "kernel.msgmax", "kernel/msgmax"]),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from .declarations import VOLUME, Rejected
+from .declarations import SECRET, VOLUME, Rejected
 
 _REGISTRY = ("registry host", "no scheme")
 _NETWORK = ("must be a network address",)
@@ -132,6 +132,96 @@ BACKUPS: Final = (
     ("snapshotClass", "", ("at least 1",)),
 )
 
+_SPANS: Final = ("90", "0d", "1w", "1.5d", "-1d", "090d", "90D", "1 d")
+_AGES: Final = ("between 1h and 1100d",)
+_STORE: Final = {"store": "vault", "key": "portal/ehr"}
+_VAULT: Final = {"mount": "kv", "path": "portal/ehr"}
+_CLASS: Final = {"provider": "aws", "parameters": [{"name": "objects", "value": "- a"}]}
+_TLS: Final = {"type": "kubernetes.io/tls"}
+_KEY = ("letters, digits, '-', '_' and '.'",)
+_PLACE = ("printable, without white space",)
+SECRETS: Final[tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...]] = (
+    *(("maxAge", {"maxAge": span}, _SPAN) for span in _SPANS),
+    ("maxAge", {"maxAge": "d"}, ("at least 2",)),
+    ("maxAge", {"maxAge": "ninety days"}, ("may not be more than 6",)),
+    *(("maxAge", {"maxAge": span}, _AGES) for span in ("1101d", "26401h", "99999d")),
+    *(("minimumRemaining", {**_TLS, "minimumRemaining": s}, _SPAN) for s in ("21", "0h", "3w")),
+    ("minimumRemaining", {**_TLS, "minimumRemaining": "367d"}, ("between 1h and 366d",)),
+    ("minimumRemaining", {**_TLS, "minimumRemaining": "8785h"}, ("between 1h and 366d",)),
+    ("minimumRemaining", {"minimumRemaining": "21d"}, ("type must be kubernetes.io/tls",)),
+    (
+        "minimumRemaining",
+        {"type": "Opaque", "minimumRemaining": "21d"},
+        ("type must be kubernetes.io/tls",),
+    ),
+    *(("keys[0]", {"keys": [key]}, _KEY) for key in ("a key", "key\n", "a/b", "cl\u00e9", "a,b")),
+    ("keys[0]", {"keys": [""]}, ("at least 1",)),
+    ("keys", {"keys": [f"key-{i}" for i in range(33)]}, ("at most 32 items",)),
+    ("consumers", {"consumers": [f"api{i}" for i in range(7)]}, ("at most 6 items",)),
+    *(
+        ("type", {"type": kind}, ("must be the type of a Secret",))
+        for kind in ("my type", "a,b", "a=b", "Opaque\n")
+    ),
+    ("name", {"name": "EHR"}, ("each part between dots",)),
+    ("onRotation", {"onRotation": "restart"}, ('"restart"', "supported values")),
+    *(
+        (
+            "source.externalSecret.key",
+            {"source": {"externalSecret": {**_STORE, "key": key}}},
+            _PLACE,
+        )
+        for key in ("portal/ehr key", "portal\t", "portal\n", "\u00e9")
+    ),
+    (
+        "source.externalSecret.store",
+        {"source": {"externalSecret": {**_STORE, "store": "the vault"}}},
+        ("each part between dots",),
+    ),
+    (
+        "source.externalSecret.storeKind",
+        {"source": {"externalSecret": {**_STORE, "storeKind": "Store"}}},
+        ('"Store"', "supported values"),
+    ),
+    *(
+        (
+            "source.externalSecret.refreshInterval",
+            {"source": {"externalSecret": {**_STORE, "refreshInterval": span}}},
+            ("between 1h and 31d",),
+        )
+        for span in ("32d", "745h")
+    ),
+    (
+        "source.externalSecret.refreshInterval",
+        {"source": {"externalSecret": {**_STORE, "refreshInterval": "0h"}}},
+        _SPAN,
+    ),
+    (
+        "source.vaultStaticSecret.path",
+        {"source": {"vaultStaticSecret": {**_VAULT, "path": "portal ehr"}}},
+        _PLACE,
+    ),
+    (
+        "source.vaultStaticSecret.mount",
+        {"source": {"vaultStaticSecret": {**_VAULT, "mount": ""}}},
+        ("at least 1",),
+    ),
+    (
+        "source.vaultStaticSecret.refreshAfter",
+        {"source": {"vaultStaticSecret": {**_VAULT, "refreshAfter": "32d"}}},
+        ("between 1h and 31d",),
+    ),
+    (
+        "source.vaultStaticSecret.engine",
+        {"source": {"vaultStaticSecret": {**_VAULT, "engine": "kv"}}},
+        ('"kv"', "supported values"),
+    ),
+    (
+        "source.secretProviderClass.provider",
+        {"keys": ["a"], "source": {"secretProviderClass": {**_CLASS, "provider": "a w s"}}},
+        _KEY,
+    ),
+)
+
 ENUMS: Final = {
     "environment": "prod",
     "clinicalImpact": "high",
@@ -169,6 +259,10 @@ def bad_values() -> Iterator[Rejected]:
         changes = {"volumes": [{**VOLUME, "backup": backup}]}
         path = f"spec.volumes[0].backup.{field}"
         yield Rejected(f"backup {field} {value!r}", changes, path, words, form=True)
+    for field, values, words in SECRETS:
+        changes = {"secrets": [{**SECRET, **values}]}
+        path = f"spec.secrets[0].{field}"
+        yield Rejected(f"secret {values}", changes, path, words, form=True)
     for where, word in ENUMS.items():
         says = (f'"{word}"', "supported values")
         yield Rejected(f"{where} {word}", {where: word}, f"spec.{where}", says, form=True)

@@ -200,6 +200,21 @@ ACCEPTED: Final[Mapping[str, Changes]] = {
             {"name": "ehr-credentials", "zone": "analytics", "onRotation": "Report"},
         ]
     },
+    "secrets whose times are as short and as long as there may be": {
+        "secrets": [
+            {
+                **SECRET,
+                "name": f"secret{i}",
+                "type": "kubernetes.io/tls",
+                "maxAge": age,
+                "minimumRemaining": left,
+                "source": {"externalSecret": {"store": "a.b", "key": "~", "refreshInterval": ask}},
+            }
+            for i, (age, left, ask) in enumerate(
+                [("1h", "1h", "1h"), ("1100d", "366d", "31d"), ("26400h", "8784h", "744h")]
+            )
+        ]
+    },
     "no flows and no externals": {"flows": DROP, "externals": DROP},
     "empty flows and externals": {"flows": [], "externals": []},
     "null for what may be left out": {"flows": None, "residency": None, "zones[0].quota": None},

@@ -59,7 +59,8 @@ class Values:
             for i, day in enumerate(self.days)
         ]
         externals[0]["cidrs"] = self.cidrs
-        return changed(portal(), {"flows": [], "zones": zones, "externals": externals})
+        more = {"zones": zones, "externals": externals}
+        return changed(portal(), {"flows": [], "secrets": [], **more})
 
     def refused(self) -> set[str]:
         """Return the paths of the values that parsing refuses."""

@@ -13,6 +13,7 @@ from .declarations import (
     FLOW,
     FROM_SCANNER,
     SCANNER,
+    SECRET,
     TO_SCANNER,
     UNCLASSED,
     Rejected,
@@ -87,10 +88,59 @@ def _contradictions() -> Iterator[Rejected]:
         yield Rejected(f"{cidr} joined to PHI", changes, "spec.externals", says)
 
 
+_SOURCES: Final = {
+    "externalSecret": {"store": "vault", "key": "portal/ehr"},
+    "vaultStaticSecret": {"mount": "kv", "path": "portal/ehr"},
+    "secretProviderClass": {"provider": "aws"},
+}
+
+
+def _secrets() -> Iterator[Rejected]:
+    one = ("exactly one of externalSecret, vaultStaticSecret, secretProviderClass",)
+    for count in (0, 2, 3):
+        source = dict(list(_SOURCES.items())[:count])
+        changes = {"secrets": [{**SECRET, "keys": ["a"], "source": source}]}
+        yield Rejected(f"a secret of {count} sources", changes, "spec.secrets[0].source", one)
+    source = {"secretProviderClass": _SOURCES["secretProviderClass"]}
+    for keys in ({}, {"keys": []}):
+        yield Rejected(
+            f"a secretProviderClass with {keys or 'no keys'}",
+            {"secrets": [{**SECRET, **keys, "source": source}]},
+            "spec.secrets[0].keys",
+            ("a secretProviderClass needs keys",),
+        )
+    yield Rejected(
+        "a secret of no zone",
+        {"secrets": [{**SECRET, "zone": "clinicl", "consumers": []}]},
+        "spec.secrets",
+        ("a secret names a zone that spec.zones does not declare", "ehr-credentials in clinicl"),
+    )
+    says = ("consumers of a secret must be service accounts that its zone declares",)
+    for account in ("web", "default", "nobody"):
+        yield Rejected(
+            f"a secret for {account}, which is no account of its zone",
+            {"secrets": [{**SECRET, "consumers": ["api", account]}]},
+            "spec.secrets",
+            says,
+        )
+    for field, value in (("keys", "password"), ("consumers", "api")):
+        changes = {"secrets": [{**SECRET, field: [value, value]}]}
+        path = f"spec.secrets[0].{field}[1]"
+        yield Rejected(f"one of {field} twice", changes, path, ("Duplicate", value))
+    yield Rejected(
+        "a secret twice in a zone",
+        {"secrets": [SECRET, {**SECRET, "consumers": []}]},
+        "spec.secrets[1]",
+        ("Duplicate", "ehr-credentials"),
+        form=True,
+    )
+
+
 REJECTED: Final = (
     *bad_values(),
     *_contradictions(),
     *_volumes(),
+    *_secrets(),
     Rejected("no zones", {"zones": []}, "spec.zones", ("at least 1 item",), form=True),
     Rejected("zones left out", {"zones": DROP}, "spec.zones", ("Required",), form=True),
     Rejected("no owner", {"owner": DROP}, "spec.owner", ("Required",), form=True),

@@ -1,5 +1,6 @@
 """What Python once judged in another way than the API server, found by e2e/differential."""
 
+import dataclasses
 import json
 from dataclasses import replace
 from typing import Any
@@ -141,3 +142,15 @@ def test_a_claim_that_kubernetes_bound_names_a_volume_that_nobody_chose() -> Non
     assert [f.place for f in judge.failures(claim, zone)] == ["spec.volumeName"]
     claim["metadata"]["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
     assert judge.failures(claim, zone) == ()
+
+
+@pytest.mark.parametrize("named", [{}, {"name": ""}])
+def test_a_secret_of_an_empty_name_is_one_of_none(named: dict[str, str]) -> None:
+    """The API server leaves an empty name out."""
+    zone = dataclasses.replace(examples.ZONE, secrets=())
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {**named, "key": "k"}}}]
+    volumes = [{"name": "v", "projected": {"sources": [{"secret": named}]}}]
+    container = {"env": env, "envFrom": [{"secretRef": named}]}
+    obj = pod(container=container, pod={"volumes": volumes})
+    found = [(f.rule, f.found) for f in standard_judge().failures(obj, zone)]
+    assert found == [("PHI-SEC-002", "none")] * 3

@@ -11,13 +11,17 @@ from pydantic import Field, model_validator
 
 from phiwarden.api import secrets_rules as rules
 from phiwarden.api.base import ApiModel, Matches, checked, list_set
-from phiwarden.api.durations import Duration
-from phiwarden.api.values import DNS_SUBDOMAIN, Reference, Text
+from phiwarden.api.durations import Duration, DurationBounds
+from phiwarden.api.values import DNS_SUBDOMAIN, Reference
 
 MAX_SECRETS: Final = 48
 MAX_KEYS: Final = 32
 MAX_CONSUMERS: Final = 6
 MAX_PARAMETERS: Final = 32
+
+Refresh = Annotated[Duration, DurationBounds("1h", "31d")]
+MaxAge = Annotated[Duration, DurationBounds("1h", "1100d")]
+Remaining = Annotated[Duration, DurationBounds("1h", "366d")]
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253), DNS_SUBDOMAIN]
 """Name of an object of the cluster."""
@@ -31,11 +35,21 @@ SecretKey = Annotated[
     Matches(r"[-._a-zA-Z0-9]+", "must be letters, digits, '-', '_' and '.'"),
 ]
 
+SecretType = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    Matches(
+        r"[-._/a-zA-Z0-9]+",
+        "must be the type of a Secret: letters, digits, '-', '_', '.' and '/'",
+    ),
+]
+"""Type of a Secret; it stands in a field selector, which has its own marks."""
+
 Locator = Annotated[
     str,
     Field(min_length=1, max_length=1024),
     Matches(
-        r"[!-~]+(/[!-~]+)*",
+        r"[!-~]+",
         "must be printable, without white space: the name of an entry in a store, never a value",
     ),
 ]
@@ -52,7 +66,7 @@ class ExternalSecretSource(ApiModel):
     ] = "ClusterSecretStore"
     key: Annotated[Locator, Field(description="Name of the entry in the store.")]
     refresh_interval: Annotated[
-        Duration, Field(description="How often the store is asked, such as 1h.")
+        Refresh, Field(description="How often the store is asked, such as 1h: from 1h to 31d.")
     ] = "1h"
 
 
@@ -69,7 +83,7 @@ class VaultStaticSecretSource(ApiModel):
         Literal["kv-v1", "kv-v2"], Field(description="Version of the key-value engine.")
     ] = "kv-v2"
     refresh_after: Annotated[
-        Duration, Field(description="How often Vault is asked, such as 1h.")
+        Refresh, Field(description="How often Vault is asked, such as 1h: from 1h to 31d.")
     ] = "1h"
 
 
@@ -133,7 +147,7 @@ class DeclaredSecret(ApiModel):
     name: Annotated[ObjectName, Field(description="Name of the Secret in the zone's namespace.")]
     zone: Annotated[Reference, Field(description="Name of a zone of this workload.")]
     type: Annotated[
-        Text | None,
+        SecretType | None,
         Field(
             description="Type that the Secret must have, such as kubernetes.io/tls; any if left out."
         ),
@@ -147,17 +161,17 @@ class DeclaredSecret(ApiModel):
         ),
     ] = ()
     max_age: Annotated[
-        Duration | None,
+        MaxAge | None,
         Field(
             description="Age beyond which the value is overdue and admits no new rollout"
-            " (PHI-SEC-003), such as 90d; no limit if left out."
+            " (PHI-SEC-003), such as 90d: from 1h to 1100d; no limit if left out."
         ),
     ] = None
     minimum_remaining: Annotated[
-        Duration | None,
+        Remaining | None,
         Field(
             description="Of a certificate, the time before its end from which it admits no new"
-            " rollout (PHI-SEC-003), such as 21d."
+            " rollout (PHI-SEC-003), such as 21d: from 1h to 366d."
         ),
     ] = None
     consumers: Annotated[

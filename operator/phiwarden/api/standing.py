@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from phiwarden.api.backup import BackupStatus
 from phiwarden.api.base import ApiModel, bounded
+
+MAX_HOLDING: Final = 48
+"""Holders of an older value listed in status for one secret."""
 
 Encrypted = Literal["ENCRYPTED_CUSTOMER_KEY", "ENCRYPTED_PLATFORM_KEY", "UNENCRYPTED", "UNKNOWN"]
 
@@ -132,7 +135,7 @@ class SecretStatus(ApiModel):
     holding: Annotated[
         tuple[str, ...],
         Field(
-            description="Kind and name of what still runs with an older value.",
+            description="Kind and name of what still runs with an older value; the first ones.",
             json_schema_extra=bounded(64),
         ),
     ] = ()

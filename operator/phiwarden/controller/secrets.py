@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from phiwarden.api.secrets import DeclaredSecret
-from phiwarden.api.standing import SecretStatus
+from phiwarden.api.standing import MAX_HOLDING, SecretStatus
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.project import spec_digest
 from phiwarden.boundary.secrets import source_kind
@@ -20,6 +20,7 @@ from phiwarden.controller.state import Declared, State
 from phiwarden.rotation.change import combined, first_seen, followed
 from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.rotation.read import READERS, secret_of
+from phiwarden.rotation.times import moment
 from phiwarden.rotation.verdict import HOLDS_BACK, Finding, Standing, finding, rotation
 from phiwarden.rulebook.shapes import Kind
 
@@ -197,14 +198,15 @@ def _explained(
 
 
 def _remembered(entry: Mapping[str, Any] | None) -> LastChange | None:
-    if not entry or not entry.get("uid") or not entry.get("lastChange"):
+    """Return what an earlier run noted in the status; None where somebody else wrote what it cannot."""
+    last = moment(entry.get("lastChange")) if entry else None
+    if not entry or last is None or not entry.get("uid"):
         return None
-    written = entry.get("written")
     return LastChange(
         uid=entry["uid"],
-        time=dt.datetime.fromisoformat(entry["lastChange"]),
+        time=last,
         proven=bool(entry.get("changeProven")),
-        written=dt.datetime.fromisoformat(written) if written else None,
+        written=moment(entry.get("written")),
         version=entry.get("version") or "",
     )
 
@@ -245,7 +247,7 @@ def statuses(
             not_after=each.finding.not_after,
             evidence=each.finding.evidence,
             traps=each.finding.traps,
-            holding=holding.get((each.namespace, each.declared.name), ()),
+            holding=holding.get((each.namespace, each.declared.name), ())[:MAX_HOLDING],
         )
         for each in judged
     )

@@ -17,7 +17,10 @@ from typing import Final
 from phiwarden.rotation.model import CERTIFICATE, Delivery, LastChange, Secret
 
 _KEPT: Final = 4
-"""Versions that are remembered: for a while pods differ in the one that they mounted."""
+"""Versions that are remembered though nothing has them any more."""
+
+_MOST: Final = 64
+"""Versions that are told apart: pods differ in the one that they mounted."""
 
 
 def first_seen(
@@ -71,16 +74,20 @@ def followed(
 
 def _compared(known: LastChange, secret: Secret, version: str, time: dt.datetime) -> LastChange:
     """Return what is known once versions can be compared."""
-    before = known.version.split(",")
-    news = [each for each in version.split(",") if each not in before]
-    if not news:
+    before, told = known.version.split(","), version.split(",")
+    if all(each in before for each in told):
         return replace(known, written=secret.written)
-    kept = ",".join([*before, *news][-_KEPT:])
+    # One that a pod still has would be taken for a new one, were it forgotten.
+    gone = [each for each in before if each not in told]
+    kept = ",".join([*gone[-_KEPT:], *told])
     return LastChange(secret.uid, time, proven=True, written=secret.written, version=kept)
 
 
 def combined(deliveries: Iterable[Delivery]) -> Delivery | None:
-    """Return what all that is reported of a Secret comes to; None if nothing is."""
+    """Return what all that is reported of a Secret comes to; None if nothing is.
+
+    Of what contradicts itself the worse counts: nobody makes a secret younger by one more report.
+    """
     found = sorted(deliveries, key=lambda delivery: (delivery.kind == CERTIFICATE, delivery.name))
     if not found:
         return None
@@ -91,9 +98,9 @@ def combined(deliveries: Iterable[Delivery]) -> Delivery | None:
         ready=None
         if all(d.ready is None for d in found)
         else all(d.ready is not False for d in found),
-        rotated=max((d.rotated for d in found if d.rotated is not None), default=None),
+        rotated=min((d.rotated for d in found if d.rotated is not None), default=None),
         not_after=min((d.not_after for d in found if d.not_after is not None), default=None),
-        version=",".join(versions[:_KEPT]),
+        version=",".join(versions[:_MOST]),
         traps=tuple(dict.fromkeys(trap for delivery in found for trap in delivery.traps)),
     )
 

@@ -8,6 +8,9 @@ from typing import Final
 
 CERTIFICATE: Final = "Certificate"
 
+SKEW: Final = dt.timedelta(minutes=5)
+"""How far clocks may be apart before a time in the future is one that cannot be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:

@@ -1,15 +1,20 @@
-"""Metadata of Secrets, and objects of secret stores, as values."""
+"""Metadata of Secrets, and objects of secret stores, as values.
+
+Nothing here fails, whatever it reads: the objects are others' own, their
+definitions too, and one that is odd must not keep the rest from being known.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from phiwarden.api import names
 from phiwarden.rotation.model import CERTIFICATE, Delivery, Secret
+from phiwarden.rotation.times import moment, moment_of_unix
 
 _FINGERPRINT: Final = "reconcile.external-secrets.io/data-hash"
 """https://external-secrets.io: differs with the data of the Secret."""
@@ -19,15 +24,15 @@ _DATA: Final = ("f:data", "f:stringData")
 
 def secret_of(metadata: Mapping[str, Any]) -> Secret:
     """Return a Secret, by its metadata alone."""
-    annotations = metadata.get("annotations") or {}
-    created = _time(metadata["creationTimestamp"])
+    annotations = _map(metadata.get("annotations"))
+    created = moment(metadata["creationTimestamp"])
     assert created is not None  # the API server's own
-    keys, written = _entries(metadata.get("managedFields") or ())
+    keys, written = _entries(_maps(metadata.get("managedFields")))
     odd = []
     stated: dict[str, dt.datetime | None] = {}
     for key in (names.ROTATED_AT, names.NOT_AFTER):
         text = annotations.get(key)
-        stated[key] = _time(text) if text is not None else None
+        stated[key] = moment(text) if text is not None else None
         if text is not None and stated[key] is None:
             odd.append(f"annotation {key} is no time such as 2026-11-21T09:30:00Z")
     return Secret(
@@ -35,46 +40,51 @@ def secret_of(metadata: Mapping[str, Any]) -> Secret:
         created=created,
         keys=keys,
         written=written,
-        fingerprint=annotations.get(_FINGERPRINT, ""),
+        fingerprint=_text(annotations.get(_FINGERPRINT)),
         rotated_at=stated[names.ROTATED_AT],
         not_after=stated[names.NOT_AFTER],
         odd=tuple(odd),
     )
 
 
-def _entries(managed: Any) -> tuple[frozenset[str] | None, dt.datetime | None]:
+def _entries(
+    managed: Iterable[Mapping[str, Any]],
+) -> tuple[frozenset[str] | None, dt.datetime | None]:
     """Return the names of a Secret's entries and when they were last written, None if untold.
 
     Who wrote a field is noted for each field by name, values apart. The time
-    is that of the writer's last write to any of its fields.
+    is that of the writer's last write to any of its fields. An account of the
+    fields that was dropped begins anew with those that are changed: it is
+    whole while it has the type, which is written once, or what was applied as
+    a whole.
     """
     keys: set[str] = set()
     times: list[dt.datetime] = []
-    told = False
+    whole = False
     for entry in managed:
-        fields = entry.get("fieldsV1")
-        if not isinstance(fields, Mapping):
-            continue
-        told = True
+        fields = _map(entry.get("fieldsV1"))
+        applied = entry.get("operation") == "Apply"
+        whole = whole or "f:type" in fields
         for data in _DATA:
             if data in fields:
-                keys |= {key[2:] for key in fields[data] if key.startswith("f:")}
-                time = _time(entry.get("time"))
+                whole = whole or applied
+                keys |= {key[2:] for key in _map(fields[data]) if key.startswith("f:")}
+                time = moment(entry.get("time"))
                 times += [time] if time is not None else []
-    return (frozenset(keys), max(times, default=None)) if told else (None, None)
+    return frozenset(keys) if whole else None, max(times, default=None)
 
 
 def external_secret(body: Mapping[str, Any]) -> Iterator[Delivery]:
     """Yield what an ExternalSecret delivers."""
-    spec, status = body.get("spec") or {}, body.get("status") or {}
+    spec, status = _map(body.get("spec")), _map(body.get("status"))
     name = body["metadata"]["name"]
     ready, reason = _condition(status, "Ready")
-    synced = _time(status.get("refreshTime"))
+    synced = moment(status.get("refreshTime"))
     trap = "refreshTime tells when the store was asked, not when the value changed"
     yield Delivery(
         kind="ExternalSecret",
         name=name,
-        secret=(spec.get("target") or {}).get("name") or name,
+        secret=_text(_map(spec.get("target")).get("name")) or name,
         ready=ready,
         reason=reason,
         synced=synced,
@@ -84,31 +94,31 @@ def external_secret(body: Mapping[str, Any]) -> Iterator[Delivery]:
 
 def vault_static_secret(body: Mapping[str, Any]) -> Iterator[Delivery]:
     """Yield what a VaultStaticSecret delivers."""
-    status = body.get("status") or {}
+    status = _map(body.get("status"))
     yield from _of_vault(body, version=_digest(status.get("secretMAC")))
 
 
 def vault_dynamic_secret(body: Mapping[str, Any]) -> Iterator[Delivery]:
     """Yield what a VaultDynamicSecret delivers: its static role tells its last rotation."""
-    status = body.get("status") or {}
-    static = status.get("staticCredsMetaData") or {}
+    status = _map(body.get("status"))
+    static = _map(status.get("staticCredsMetaData"))
     trap = "lastRenewalTime is that of the lease, not of the value"
     yield from _of_vault(
         body,
         version=_digest(status.get("secretMAC")),
-        rotated=_unix(static.get("lastVaultRotation")),
+        rotated=moment_of_unix(static.get("lastVaultRotation")),
         traps=(trap,) if status.get("lastRenewalTime") and not static else (),
     )
 
 
 def _of_vault(body: Mapping[str, Any], **told: Any) -> Iterator[Delivery]:
-    destination = (body.get("spec") or {}).get("destination") or {}
-    if destination.get("name"):
-        ready, reason = _condition(body.get("status") or {}, "SecretSynced", "Ready")
+    secret = _text(_map(_map(body.get("spec")).get("destination")).get("name"))
+    if secret:
+        ready, reason = _condition(_map(body.get("status")), "SecretSynced", "Ready")
         yield Delivery(
             kind=body["kind"],
             name=body["metadata"]["name"],
-            secret=destination["name"],
+            secret=secret,
             ready=ready,
             reason=reason,
             **told,
@@ -117,36 +127,37 @@ def _of_vault(body: Mapping[str, Any], **told: Any) -> Iterator[Delivery]:
 
 def provider_status(body: Mapping[str, Any]) -> Iterator[Delivery]:
     """Yield what the Secrets Store driver mounted in one pod; it is named as its class."""
-    status = body.get("status") or {}
-    name = status.get("secretProviderClassName")
+    status = _map(body.get("status"))
+    name = _text(status.get("secretProviderClassName"))
     if name:
-        objects = status.get("objects") or ()
+        objects = _maps(status.get("objects"))
         versions = sorted((str(entry.get("id")), str(entry.get("version"))) for entry in objects)
         yield Delivery(
             kind="SecretProviderClass",
             name=body["metadata"]["name"],
             secret=name,
-            ready=bool(status.get("mounted")),
+            ready=status.get("mounted") is True,
             version=_digest(versions) if versions else "",
         )
 
 
 def certificate(body: Mapping[str, Any]) -> Iterator[Delivery]:
     """Yield what cert-manager issues: a new certificate has a new key only where that is asked for."""
-    spec, status = body.get("spec") or {}, body.get("status") or {}
-    if not spec.get("secretName"):
+    spec, status = _map(body.get("spec")), _map(body.get("status"))
+    secret = _text(spec.get("secretName"))
+    if not secret:
         return
     ready, reason = _condition(status, "Ready")
-    renewed = (spec.get("privateKey") or {}).get("rotationPolicy") == "Always"
+    renewed = _map(spec.get("privateKey")).get("rotationPolicy") == "Always"
     trap = "a renewed certificate keeps its key unless privateKey.rotationPolicy is Always"
     yield Delivery(
         kind=CERTIFICATE,
         name=body["metadata"]["name"],
-        secret=spec["secretName"],
+        secret=secret,
         ready=ready,
         reason=reason,
-        rotated=_time(status.get("notBefore")) if renewed else None,
-        not_after=_time(status.get("notAfter")),
+        rotated=moment(status.get("notBefore")) if renewed else None,
+        not_after=moment(status.get("notAfter")),
         traps=() if renewed else (trap,),
     )
 
@@ -163,7 +174,7 @@ READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Delivery]]]] 
 
 def _condition(status: Mapping[str, Any], *types: str) -> tuple[bool | None, str]:
     for kind in types:
-        for entry in status.get("conditions") or ():
+        for entry in _maps(status.get("conditions")):
             if entry.get("type") == kind:
                 return entry.get("status") == "True", str(entry.get("reason", ""))[:100]
     return None, ""
@@ -177,18 +188,13 @@ def _digest(told: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _unix(seconds: Any) -> dt.datetime | None:
-    if not isinstance(seconds, int) or seconds <= 0:
-        return None
-    try:
-        return dt.datetime.fromtimestamp(seconds, dt.UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
+def _map(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
 
 
-def _time(text: Any) -> dt.datetime | None:
-    try:
-        time = dt.datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return time if time.tzinfo is not None else None
+def _maps(found: Any) -> list[Mapping[str, Any]]:
+    return [_map(entry) for entry in found] if isinstance(found, list) else []
+
+
+def _text(found: Any) -> str:
+    return found if isinstance(found, str) else ""

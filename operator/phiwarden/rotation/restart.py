@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 
 from phiwarden.api import names
 from phiwarden.api.vocabulary import ClinicalImpact, Enforcement
+from phiwarden.rotation.model import SKEW
+from phiwarden.rotation.times import moment
 
 _LEAST: Final = 2
 """Replicas of direct care that one of them can be missed of."""
@@ -70,8 +72,6 @@ def decide(
         return Course(Step.REPORT, f"enforcement is {enforcement}")
     if metadata.get("deletionTimestamp"):
         return Course(Step.REPORT, "it is being deleted")
-    if _restarted(body) >= rotated:
-        return Course(Step.ROLLING, "it is being rolled over")
     if spec.get("paused"):
         return Course(Step.REPORT, "its rollout is paused by somebody who is working on it")
     strategy = spec.get("strategy") or spec.get("updateStrategy") or {}
@@ -79,6 +79,10 @@ def decide(
         return Course(
             Step.REPORT, f"its strategy is {strategy['type']}, so it cannot be rolled over"
         )
+    if (strategy.get("rollingUpdate") or {}).get("partition"):
+        return Course(Step.REPORT, "its partition keeps pods from being rolled over")
+    if _restarted(body) >= rotated:
+        return Course(Step.ROLLING, "it is being rolled over")
     if impact is ClinicalImpact.DIRECT_CARE:
         return _with_care(body, strategy, others_rolling=others_rolling)
     return Course(Step.RESTART, "it is rolled over")
@@ -90,7 +94,7 @@ def _with_care(
     wanted, ready = _replicas(body)
     if wanted < _LEAST:
         return Course(Step.REPORT, "direct care on a single replica is not restarted")
-    if _may_miss_all((strategy.get("rollingUpdate") or {}).get("maxUnavailable"), wanted):
+    if _may_miss_all(body["kind"], strategy, wanted):
         return Course(Step.REPORT, "a rollout might take every pod away at once (maxUnavailable)")
     if others_rolling:
         return Course(Step.WAIT, "another workload of the zone is being rolled over")
@@ -107,25 +111,32 @@ def _replicas(body: Mapping[str, Any]) -> tuple[int, int]:
     return body["spec"].get("replicas", 1), status.get("readyReplicas", 0)
 
 
-def _may_miss_all(most: Any, wanted: int) -> bool:
+def _may_miss_all(kind: str, strategy: Mapping[str, Any], wanted: int) -> bool:
+    most = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
     if most is None:
         return False
-    text = str(most)
-    if text.endswith("%"):
-        return not text[:-1].isdigit() or int(text[:-1]) >= 100
-    return not text.isdigit() or int(text) >= wanted
+    share = str(most).removesuffix("%")
+    if not share.isdecimal():
+        return True
+    if share == str(most):
+        return int(share) >= wanted
+    # Kubernetes rounds down for a Deployment, and up for the others.
+    missed = int(share) * wanted
+    return (missed if kind == "Deployment" else missed + 99) // 100 >= wanted
 
 
 def started_before(pod: Mapping[str, Any], rotated: dt.datetime) -> bool:
     """Return whether a pod runs that may have been made before a secret got its value.
 
     Times are in whole seconds: one of the same second counts, unless it was made for the rotation.
+    A note of a rotation that was yet to come when the pod was made is not ours.
     """
     metadata = pod["metadata"]
     ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    if ended or "deletionTimestamp" in metadata or _noted(metadata) >= rotated:
+    if ended or "deletionTimestamp" in metadata:
         return False
-    return dt.datetime.fromisoformat(metadata["creationTimestamp"]) <= rotated
+    made = dt.datetime.fromisoformat(metadata["creationTimestamp"])
+    return made <= rotated and not rotated <= _noted(metadata) <= made + SKEW
 
 
 def _restarted(body: Mapping[str, Any]) -> dt.datetime:
@@ -134,10 +145,5 @@ def _restarted(body: Mapping[str, Any]) -> dt.datetime:
 
 
 def _noted(metadata: Mapping[str, Any]) -> dt.datetime:
-    text = (metadata.get("annotations") or {}).get(names.RESTARTED_AT)
-    never = dt.datetime.min.replace(tzinfo=dt.UTC)
-    try:
-        time = dt.datetime.fromisoformat(str(text))
-    except ValueError:
-        return never
-    return time if time.tzinfo is not None else never
+    noted = moment((metadata.get("annotations") or {}).get(names.RESTARTED_AT))
+    return noted if noted is not None else dt.datetime.min.replace(tzinfo=dt.UTC)

@@ -9,10 +9,7 @@ from typing import Final
 
 from phiwarden.api.durations import to_timedelta
 from phiwarden.api.secrets import DeclaredSecret
-from phiwarden.rotation.model import Delivery, LastChange, Secret
-
-SKEW: Final = dt.timedelta(minutes=5)
-"""How far clocks may be apart before a time in the future is one that cannot be."""
+from phiwarden.rotation.model import SKEW, Delivery, LastChange, Secret
 
 
 class Standing(StrEnum):
@@ -20,15 +17,16 @@ class Standing(StrEnum):
 
     MISSING = "Missing"
     """It is not there."""
-    INCOMPLETE = "Incomplete"
-    """Entries that it must have are not there."""
-    WRONG_TYPE = "WrongType"
     EXPIRED = "Expired"
     """Its certificate has ended."""
     EXPIRING = "Expiring"
     """Its certificate ends within minimumRemaining."""
     OVERDUE = "Overdue"
     """Its value is older than maxAge for certain."""
+    INCOMPLETE = "Incomplete"
+    """Entries that it must have are not there."""
+    WRONG_TYPE = "WrongType"
+    """It is of another type than declared."""
     NOT_SYNCED = "NotSynced"
     """The store's operator could not deliver it."""
     UNPROVEN = "Unproven"
@@ -42,10 +40,8 @@ class Standing(StrEnum):
 
 
 HOLDS_BACK: Final = frozenset({Standing.EXPIRED, Standing.EXPIRING, Standing.OVERDUE})
-"""Secrets with which nothing new is rolled out (PHI-SEC-003)."""
-
-SHORT: Final = tuple(Standing)[: tuple(Standing).index(Standing.UNPROVEN)]
-"""Standings that somebody has to mend."""
+"""Secrets with which nothing new is rolled out (PHI-SEC-003). All others are better: what else a
+secret lacks must not hide these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +84,19 @@ def finding(
     """
     if secret is None or change is None:
         return Finding(Standing.MISSING, _absence(delivery))
-    if right_type is False:
-        return Finding(Standing.WRONG_TYPE, f"it is not of type {declared.type}")
-    if lacking := _lacking(declared, secret):
-        return Finding(Standing.INCOMPLETE, f"without {', '.join(lacking)}")
     traps = (*secret.odd, *(delivery.traps if delivery is not None else ()))
     found = _worst(
-        _age(declared, secret, delivery, change, now), _end(declared, secret, delivery, now)
+        _end(declared, secret, delivery, now),
+        _age(declared, secret, delivery, change, now),
+        _make(declared, secret, right_type=right_type),
     )
-    if found.standing not in HOLDS_BACK and delivery is not None and delivery.ready is False:
+    if delivery is not None and delivery.ready is False and _worse(Standing.NOT_SYNCED, found):
         refused = f"{delivery.kind} {delivery.name} is not ready ({delivery.reason or 'no reason'})"
         found = replace(
             found, standing=Standing.NOT_SYNCED, evidence=f"{refused}; {found.evidence}"
         )
     if secret.keys is None and declared.keys:
-        untold = "its metadata tell of no fields: whether its entries are there is not known"
+        untold = "its metadata tell not of all fields: whether its entries are there is not known"
         traps = (*traps, untold)
     return replace(found, traps=(*traps, *found.traps))
 
@@ -114,18 +108,28 @@ def _absence(delivery: Delivery | None) -> str:
     return f"there is no such Secret; {delivery.kind} {delivery.name}: {state}"
 
 
-def _lacking(declared: DeclaredSecret, secret: Secret) -> list[str]:
-    if secret.keys is None:
-        return []
-    return sorted(set(declared.keys) - secret.keys)
+def _make(declared: DeclaredSecret, secret: Secret, *, right_type: bool | None) -> Finding:
+    lacking = set(declared.keys) - secret.keys if secret.keys is not None else ()
+    if lacking:
+        return Finding(Standing.INCOMPLETE, f"without {', '.join(sorted(lacking))}")
+    if right_type is False:
+        return Finding(Standing.WRONG_TYPE, f"it is not of type {declared.type}")
+    return Finding(Standing.PRESENT, "it is there")
+
+
+_ORDER: Final = tuple(Standing)
+
+
+def _worse(standing: Standing, found: Finding) -> bool:
+    return _ORDER.index(standing) < _ORDER.index(found.standing)
 
 
 def _worst(*findings: Finding) -> Finding:
-    order = tuple(Standing)
-    worst = min(findings, key=lambda found: order.index(found.standing))
+    worst = min(findings, key=lambda found: _ORDER.index(found.standing))
     ends = [found.until for found in findings if found.until is not None]
     not_after = next((found.not_after for found in findings if found.not_after), None)
-    return replace(worst, until=min(ends, default=None), not_after=not_after)
+    traps = tuple(trap for found in findings for trap in found.traps)
+    return replace(worst, until=min(ends, default=None), not_after=not_after, traps=traps)
 
 
 def _age(
@@ -141,7 +145,7 @@ def _age(
     known = rotation(secret, delivery, change, now)
     if known.time is not None:
         return _aged(known.time, limit, now, known.standing, known.evidence, known.traps)
-    latest = min(change.time, now)
+    latest = _latest(secret, change, now)
     found = _aged(
         latest, limit, now, Standing.UNPROVEN, f"written last on {_day(latest)}", known.traps
     )
@@ -174,37 +178,43 @@ def rotation(
     """Return the last rotation of a secret that is known of."""
     traps: list[str] = []
     stated = delivery.rotated if delivery is not None else None
-    if stated is not None and stated > now + SKEW:
-        traps.append("its store dates the rotation in the future, which does not count")
-    elif stated is not None and delivery is not None:
-        said = f"rotated {_day(stated)}, as {delivery.kind} {delivery.name} tells"
-        return Rotation(stated, Standing.PROVEN, said, tuple(traps))
-    latest = min(change.time, now)
+    if delivery is not None and stated is not None:
+        if doubt := _doubt(stated, secret, now):
+            traps.append(f"the rotation that {delivery.kind} {delivery.name} tells of {doubt}")
+        else:
+            said = f"rotated {_day(stated)}, as {delivery.kind} {delivery.name} tells"
+            return Rotation(stated, Standing.PROVEN, said, tuple(traps))
     if change.time > now + SKEW:
-        traps.append("it was written in the future: clocks disagree")
+        traps.append("it was written in the future, which does not count: clocks disagree")
     if change.proven:
+        latest = _latest(secret, change, now)
         said = f"its value was seen to change on {_day(latest)}"
         return Rotation(latest, Standing.PROVEN, said, tuple(traps))
-    word, doubt = _word(secret, now)
-    traps += doubt
+    word = secret.rotated_at
     if word is not None:
-        said = f"rotated {_day(word)}, on the word of whoever delivers it"
-        return Rotation(word, Standing.ATTESTED, said, tuple(traps))
+        if doubt := _doubt(word, secret, now):
+            traps.append(f"the rotation that its annotation tells of {doubt}")
+        else:
+            said = f"rotated {_day(word)}, on the word of whoever delivers it"
+            return Rotation(word, Standing.ATTESTED, said, tuple(traps))
     return Rotation(None, Standing.UNPROVEN, "", tuple(traps))
 
 
-def _word(secret: Secret, now: dt.datetime) -> tuple[dt.datetime | None, list[str]]:
-    """Return the deliverer's word on the rotation, if it can be true; else why it does not count."""
-    word = secret.rotated_at
-    if word is None:
-        return None, []
-    if word > now + SKEW:
-        return None, ["its rotation is dated in the future, which does not count"]
-    if secret.written is not None and secret.written + SKEW < word:
-        return None, [
-            "its rotation is dated after its entries were written last, and does not count"
-        ]
-    return word, []
+def _doubt(stated: dt.datetime, secret: Secret, now: dt.datetime) -> str:
+    """Return why a rotation cannot be that of the value which is there, "" if it can."""
+    if stated - now > SKEW:
+        return "is dated in the future, which does not count"
+    if secret.written is not None and stated - secret.written > SKEW:
+        return "is dated after its entries were written last, and does not count"
+    return ""
+
+
+def _latest(secret: Secret, change: LastChange, now: dt.datetime) -> dt.datetime:
+    """Return the latest time at which a secret can have got its value, as far as that is known.
+
+    Whoever writes a Secret can date the write, but not its creation.
+    """
+    return min(change.time if change.time - now <= SKEW else secret.created, now)
 
 
 def _aged(

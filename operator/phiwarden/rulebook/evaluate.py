@@ -200,8 +200,8 @@ def _variables(
 
 
 def _readable(zone: ZoneBoundary, account: Any) -> list[str]:
-    pairs = (entry.split("/") for entry in zone.secrets or ())
-    return [secret for secret, consumer in pairs if consumer == account]
+    found = (entry for entry in zone.secrets or () if entry.endswith(f"/{account}"))
+    return [entry.split("/")[0] for entry in found]
 
 
 _BOUND: Final = "pv.kubernetes.io/bind-completed"

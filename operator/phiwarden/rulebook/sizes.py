@@ -189,7 +189,7 @@ VARIABLES: Final[Mapping[str, Value]] = {
             "withheldClaims",
             "readableSecrets",
             "overdueSecrets",
-            "guardedSecrets",
+            "secretsOfOthers",
             "ownedSecrets",
         ),
         _FACTS,

@@ -253,15 +253,18 @@ _OF_POD: Final = Variable(
 )
 
 
+# Secrets that a store owns whose operator is not the one who asks.
+_SECRETS_OF_OTHERS: Final = Variable(
+    "secretsOfOthers",
+    "variables.ownedSecrets.filter(entry,"
+    " entry != entry.split('=')[0] + '=' + request.userInfo.username)"
+    ".map(entry, entry.split('=')[0])",
+)
+
+
 def _handmade(makers: tuple[str, ...]) -> Variable:
     return Variable("handmade", f"!(request.userInfo.username in {_quoted(makers)})")
 
-
-_GUARDED: Final = Variable(
-    "guardedSecrets",
-    "variables.ownedSecrets.filter(entry, !entry.endsWith('=' + request.userInfo.username))"
-    ".map(entry, entry.split('=')[0])",
-)
 
 _OF_READS: Final = {
     Reads.NETWORK_POLICY: (TRUSTED,),
@@ -269,7 +272,8 @@ _OF_READS: Final = {
     Reads.SNAPSHOT: (TRUSTED,),
     Reads.REFERENCE_GRANT: (TRUSTED,),
     Reads.CLAIM_DELETION: (TRUSTED,),
-    **dict.fromkeys((Reads.SECRET_WRITE, Reads.SECRET_SOURCE), (TRUSTED, _GUARDED)),
+    Reads.SECRET_WRITE: (TRUSTED, _SECRETS_OF_OTHERS),
+    Reads.SECRET_SOURCE: (TRUSTED, _SECRETS_OF_OTHERS),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (
