@@ -126,7 +126,8 @@ def _secrets() -> Iterator[Rejected]:
     for field, value in (("keys", "password"), ("consumers", "api")):
         changes = {"secrets": [{**SECRET, field: [value, value]}]}
         path = f"spec.secrets[0].{field}[1]"
-        yield Rejected(f"one of {field} twice", changes, path, ("Duplicate", value))
+        says = ("Duplicate", value)
+        yield Rejected(f"one of {field} twice", changes, path, says, form=True)
     yield Rejected(
         "a secret twice in a zone",
         {"secrets": [SECRET, {**SECRET, "consumers": []}]},

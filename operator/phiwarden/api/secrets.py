@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from phiwarden.api import secrets_rules as rules
 from phiwarden.api.base import ApiModel, Matches, checked, list_set
@@ -198,6 +198,13 @@ class DeclaredSecret(ApiModel):
             " never the only replica; Report lists it."
         ),
     ] = "Restart"
+
+    @field_validator("keys", "consumers")
+    @classmethod
+    def _distinct(cls, found: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := sorted({name for name in found if found.count(name) > 1}):
+            raise ValueError(f"given twice: {', '.join(twice)}")
+        return found
 
     @model_validator(mode="after")
     def _certificate(self) -> Self:
