@@ -154,6 +154,8 @@ def test_nobody_but_its_store_writes_the_secret(
         {"labels": {"mine": "yes"}},
     ):
         assert "PHI-SEC-004" in put({"metadata": metadata}).message
+    # It would come back without an age, and be overdue no more.
+    assert "PHI-SEC-004" in engineer.delete(secret(name)).message
     # Another way to the same Secret: somebody's own request to the store.
     spec = {
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},

@@ -271,7 +271,7 @@ def observer() -> SecretObserver:
         raise AssertionError(f"nobody works on {key}")
 
     queues = Queues(WorkQueue("workloads", work), WorkQueue("audits", work))
-    return SecretObserver(known, queues, lambda: NOW)
+    return SecretObserver(known, queues, lambda: NOW, lambda _: None)
 
 
 def body(written: dt.datetime, fingerprint: str = "a", uid: str = "u", **labels: str) -> Any:

@@ -51,6 +51,7 @@ def course(body: dict[str, Any], **more: Any) -> tuple[Step, str]:
         "enforcement": Enforcement.ENFORCE,
         "on_rotation": "Restart",
         "others_rolling": False,
+        "now": ROTATED + dt.timedelta(hours=1),
     }
     found = decide(body, ROTATED, **{**usual, **more})
     return found.step, found.why
@@ -200,3 +201,9 @@ def test_a_rotation_within_a_second_is_after_its_beginning() -> None:
     assert started_before(pod(ROTATED), within)
     assert not started_before(pod(ROTATED, mark=within), within)
     assert not started_before(pod(ROTATED + SECOND), within)
+
+
+def test_a_template_that_says_it_was_rolled_over_in_the_future_is_not_believed() -> None:
+    later = ROTATED + dt.timedelta(hours=2)
+    assert course(workload(mark=later))[0] is RESTART
+    assert course(workload(mark=later), now=later)[0] is ROLLING

@@ -45,7 +45,14 @@ def test_an_ephemeral_container_is_judged_like_any_other(
         assert any(".ephemeralContainers[0]" in f.path for f in failures)
 
 
-_REQUESTS = ("session", "node-session", "claim-deletion", "secret-write", "secret-source")
+_REQUESTS = (
+    "session",
+    "node-session",
+    "claim-deletion",
+    "secret-write",
+    "secret-deletion",
+    "secret-source",
+)
 
 
 def test_every_rule_that_reads_workloads_has_examples_of_both_kinds() -> None:

@@ -15,6 +15,7 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import JSON_PATCH, Api, Refused
 from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.cluster.selectors import selector
+from phiwarden.controller.calendar import Clock
 from phiwarden.controller.secrets import Judged
 from phiwarden.controller.state import ObjectKey, State
 from phiwarden.rotation.restart import Course, Step, decide, started_before
@@ -47,6 +48,7 @@ class Restarts:
     api: Api
     state: State
     recorder: Recorder
+    clock: Clock
     _fresh: dict[tuple[str, str, str, str], dt.datetime] = field(default_factory=dict)
 
     async def run(self, spec: WorkloadSpec, judged: Iterable[Judged]) -> Outlook:
@@ -56,7 +58,7 @@ class Restarts:
         rolling = {
             each.namespace
             for each, body in older
-            if _course(body, spec, each, others=False).step is Step.ROLLING
+            if self._course(body, spec, each, others=False).step is Step.ROLLING
         }
         holding: dict[tuple[str, str], list[str]] = {}
         moving = False
@@ -103,7 +105,7 @@ class Restarts:
     async def _step(
         self, body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool
     ) -> Course:
-        course = _course(body, spec, each, others=others)
+        course = self._course(body, spec, each, others=others)
         if course.step is not Step.RESTART:
             return course
         assert each.rotated is not None  # else it is not behind
@@ -124,6 +126,20 @@ class Restarts:
         )
         return course
 
+    def _course(
+        self, body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool
+    ) -> Course:
+        assert each.rotated is not None  # else it is not behind
+        return decide(
+            body,
+            each.rotated,
+            self.clock(),
+            impact=spec.clinical_impact,
+            enforcement=spec.enforcement,
+            on_rotation=each.declared.on_rotation,
+            others_rolling=others,
+        )
+
     async def _restart(self, body: Mapping[str, Any], rotated: dt.datetime) -> None:
         metadata = body["spec"]["template"].get("metadata") or {}
         annotations = {
@@ -142,15 +158,3 @@ class Restarts:
         kind = resources.WORKLOADS[body["kind"]]
         place = body["metadata"]
         await self.api.patch(kind, place["namespace"], place["name"], patch, content=JSON_PATCH)
-
-
-def _course(body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool) -> Course:
-    assert each.rotated is not None  # else it is not behind
-    return decide(
-        body,
-        each.rotated,
-        impact=spec.clinical_impact,
-        enforcement=spec.enforcement,
-        on_rotation=each.declared.on_rotation,
-        others_rolling=others,
-    )

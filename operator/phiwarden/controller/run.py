@@ -181,7 +181,7 @@ class Controller:
             Backups(api, self.state, alarms, self.clock),
             reliance,
             recorder,
-            Restarts(api, self.state, recorder),
+            Restarts(api, self.state, recorder, self.clock),
             alarms,
             self.clock,
         )

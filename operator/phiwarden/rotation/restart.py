@@ -49,6 +49,7 @@ class Course:
 def decide(
     body: Mapping[str, Any],
     rotated: dt.datetime,
+    now: dt.datetime,
     *,
     impact: ClinicalImpact,
     enforcement: Enforcement,
@@ -60,6 +61,7 @@ def decide(
     Args:
         body: a Deployment, StatefulSet or DaemonSet as the API server has it, with its kind.
         rotated: when the secret got its value.
+        now: the time; a template that says that it was rolled over later than that is not believed.
         impact: clinical impact of the declaration.
         enforcement: its level.
         on_rotation: what the declaration of the secret asks for.
@@ -81,7 +83,7 @@ def decide(
         )
     if (strategy.get("rollingUpdate") or {}).get("partition"):
         return Course(Step.REPORT, "its partition keeps pods from being rolled over")
-    if _restarted(body) >= rotated:
+    if rotated <= _restarted(body) <= now:
         return Course(Step.ROLLING, "it is being rolled over")
     if impact is ClinicalImpact.DIRECT_CARE:
         return _with_care(body, strategy, others_rolling=others_rolling)

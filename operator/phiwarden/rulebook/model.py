@@ -66,6 +66,8 @@ class Reads(StrEnum):
     """Type and annotations of a Secret; its values are read by no rule and by no process."""
     SECRET_WRITE = "secret-write"  # noqa: S105
     """Requests that write a Secret; its values are compared by the API server alone."""
+    SECRET_DELETION = "secret-deletion"  # noqa: S105
+    """Requests to delete a Secret."""
     SECRET_SOURCE = "secret-source"  # noqa: S105
     """What asks a store for a Secret, or has a certificate put into one."""
     REVISION = "revision"

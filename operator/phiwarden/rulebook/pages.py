@@ -35,6 +35,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.CLAIM: "PersistentVolumeClaim",
     Reads.CLAIM_DELETION: "the deletion of a PersistentVolumeClaim",
     Reads.SECRET_WRITE: "writes to a Secret",
+    Reads.SECRET_DELETION: "the deletion of a Secret",
     Reads.SECRET_SOURCE: "what asks a store for a Secret (ExternalSecret, VaultStaticSecret,"
     " VaultDynamicSecret, VaultPKISecret, SecretProviderClass, Certificate)",
     Reads.SNAPSHOT: "VolumeSnapshot",

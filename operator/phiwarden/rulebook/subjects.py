@@ -260,6 +260,14 @@ SECRET_WRITES: Final = Subject(
     ),
 )
 
+SECRET_DELETIONS: Final = Subject(
+    "secret-deletions",
+    "Lets the store that owns a Secret delete it, and nobody else.",
+    (Kind("", "v1", "Secret", "secrets"),),
+    (Part((Reads.SECRET_DELETION,), ("data",)),),
+    operations=("DELETE",),
+)
+
 SECRET_SOURCES: Final = Subject(
     "secret-sources",
     "Keeps what asks a store for a declared Secret as it was declared.",
@@ -274,7 +282,7 @@ SECRET_SOURCES: Final = Subject(
     (Part((Reads.SECRET_SOURCE,), ("spec",), base="spec"),),
 )
 
-REQUESTS: Final = (SESSIONS, CLAIM_DELETIONS, SECRET_WRITES, SECRET_SOURCES)
+REQUESTS: Final = (SESSIONS, CLAIM_DELETIONS, SECRET_WRITES, SECRET_DELETIONS, SECRET_SOURCES)
 """What is judged by what is asked for, and by no object that is to be stored."""
 
 _BY_KIND: Final = {kind.kind: subject for subject in SUBJECTS for kind in subject.kinds}

@@ -272,8 +272,10 @@ _OF_READS: Final = {
     Reads.SNAPSHOT: (TRUSTED,),
     Reads.REFERENCE_GRANT: (TRUSTED,),
     Reads.CLAIM_DELETION: (TRUSTED,),
-    Reads.SECRET_WRITE: (TRUSTED, _SECRETS_OF_OTHERS),
-    Reads.SECRET_SOURCE: (TRUSTED, _SECRETS_OF_OTHERS),
+    **dict.fromkeys(
+        (Reads.SECRET_WRITE, Reads.SECRET_DELETION, Reads.SECRET_SOURCE),
+        (TRUSTED, _SECRETS_OF_OTHERS),
+    ),
     Reads.ENDPOINTS: (_handmade(_SLICE_MAKERS),),
     Reads.REVISION: (_handmade(_REVISION_MAKERS),),
     Reads.CONFIG: (
