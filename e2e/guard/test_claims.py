@@ -139,3 +139,26 @@ def test_where_a_claim_is_kept(
     with zones.zone(root, boundary) as namespace:
         assert engineer.create(collection(CLAIM, namespace), claim()).ok
         assert delete(engineer, namespace).ok is not kept
+
+
+def test_a_claim_is_not_given_an_owner_that_it_would_be_deleted_with(
+    stored: str, engineer: Rest, root: Rest
+) -> None:
+    """The garbage collector deletes what is owned by nothing, whoever says so."""
+    gone = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "gone"}
+    owned = {"metadata": {"ownerReferences": [gone]}}
+    path = item(CLAIM, stored, "records")
+    refused(engineer.request("PATCH", path, owned, content="application/merge-patch+json"), RULE)
+    made = claim()
+    made["metadata"] = {"name": "another", **owned["metadata"]}
+    refused(engineer.create(collection(CLAIM, stored), made), RULE)
+    assert root.get(path).ok
+
+
+def test_a_claim_does_not_name_its_class_where_kubernetes_looks_first(
+    stored: str, engineer: Rest
+) -> None:
+    made = claim()
+    note = {"volume.beta.kubernetes.io/storage-class": "plain"}
+    made["metadata"] = {"name": "another", "annotations": note}
+    refused(engineer.create(collection(CLAIM, stored), made), "PHI-VOL-001")

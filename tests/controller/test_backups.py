@@ -82,9 +82,16 @@ def test_what_is_remembered_is_that_of_the_declared_volume() -> None:
             },
         ]
     }
-    assert remembered(stored, "clinical", "charts") == Remembered("c", NOW, NOW, "restored")
-    assert remembered(stored, "edge", "charts") == Remembered("a")
-    assert remembered({}, "clinical", "charts") == Remembered()
+    assert remembered(stored, "clinical", "charts", NOW) == Remembered("c", NOW, NOW, "restored")
+    assert remembered(stored, "edge", "charts", NOW) == Remembered("a")
+    assert remembered({}, "clinical", "charts", NOW) == Remembered()
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "never"])
+def test_a_proof_that_nobody_here_wrote_is_not_remembered(text: str) -> None:
+    backup = {"lastProof": text, "lastRestoreTest": text}
+    entry = {"zone": "clinical", "name": "charts", "declared": True, "uid": "c", "backup": backup}
+    assert remembered({"volumes": [entry]}, "clinical", "charts", NOW) == Remembered("c")
 
 
 async def _looked_at(orders: Callable[[Alarms], Awaitable[None]], count: int) -> list[str]:

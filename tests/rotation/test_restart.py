@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phiwarden.api.vocabulary import ClinicalImpact, Enforcement
-from phiwarden.rotation.restart import Step, decide, started_before
+from phiwarden.rotation.restart import Step, decide, started_before, under_way
 from tests.rotation.made import DAY, HOUR, NOW, SECOND
 
 ROTATED = NOW - HOUR
@@ -94,8 +94,8 @@ REPORT, RESTART, ROLLING, WAIT = Step.REPORT, Step.RESTART, Step.ROLLING, Step.W
         (
             workload("StatefulSet", updateStrategy=rolling(partition=1), mark=ROTATED),
             {},
-            REPORT,
-            "partition",
+            ROLLING,
+            "",
         ),
         (workload("StatefulSet", updateStrategy=rolling(partition=0)), {}, RESTART, ""),
         (workload(mark=ROTATED), {}, ROLLING, ""),
@@ -104,8 +104,9 @@ REPORT, RESTART, ROLLING, WAIT = Step.REPORT, Step.RESTART, Step.ROLLING, Step.W
         (workload(mark=ROTATED, ready=1), {}, ROLLING, ""),
         (workload(mark=ROTATED - SECOND), {}, RESTART, ""),
         (workload(mark="yesterday"), {}, RESTART, ""),
-        # One that was stopped half way keeps nobody else waiting.
-        (workload(mark=ROTATED, paused=True), {}, REPORT, "paused"),
+        # One that was stopped half way is half way: nothing else begins.
+        (workload(mark=ROTATED, paused=True), {}, ROLLING, ""),
+        (workload(), {"denied": True}, REPORT, "breaks rules"),
         (workload(replicas=1), {}, REPORT, "single replica"),
         (workload(replicas=0), {}, REPORT, "single replica"),
         (workload("DaemonSet", replicas=1), {}, REPORT, "single replica"),
@@ -207,3 +208,17 @@ def test_a_template_that_says_it_was_rolled_over_in_the_future_is_not_believed()
     later = ROTATED + dt.timedelta(hours=2)
     assert course(workload(mark=later))[0] is RESTART
     assert course(workload(mark=later), now=later)[0] is ROLLING
+
+
+def test_a_workload_is_through_once_its_pods_are_new_and_ready() -> None:
+    def way(**told: Any) -> bool:
+        body = workload(mark=ROTATED)
+        body["metadata"]["generation"] = 3
+        done = {"observedGeneration": 3, "updatedReplicas": 3, "readyReplicas": 3}
+        body["status"] = {**done, **told}
+        return under_way(body, ROTATED, ROTATED)
+
+    assert not way()
+    assert way(observedGeneration=2)
+    assert way(updatedReplicas=2)
+    assert way(readyReplicas=2)

@@ -90,15 +90,19 @@ class Applier:
             changed += await self._write_all((*zone.allows, *zone.others))
             if zone.default_deny is not None:
                 changed += await self._write_all((zone.default_deny,))
-            changed += await self._write_claims(zone)
-            changed += await self._write_sources(zone)
+            # Before all that is not the network: a flow that is closed must not wait for it.
             removed = await self._remove_surplus(zone)
         except Refused as refused:
-            log.warning("zone.refused", namespace=namespace, code=refused.code)
-            return f"{refused.code} {refused.reason}: {refused.message}"
+            return _told(namespace, refused)
+        problem: str | None = None
+        for write in (self._write_claims, self._write_sources):
+            try:
+                changed += await write(zone)
+            except Refused as refused:
+                problem = problem or _told(namespace, refused)
         if changed or removed:
             log.info("zone.written", namespace=namespace, applied=changed, removed=removed)
-        return None
+        return problem
 
     def _namespace_differs(self, desired: Desired) -> bool:
         seen = self.state.namespaces.get(desired.name)
@@ -219,6 +223,11 @@ async def _remove(api: Api, namespace: str, kind: str, name: str) -> None:
     metadata = {"name": name, "namespace": namespace}
     bare = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
     await api.apply(shapes.SERVICE_ACCOUNT, bare)
+
+
+def _told(namespace: str, refused: Refused) -> str:
+    log.warning("zone.refused", namespace=namespace, code=refused.code)
+    return f"{refused.code} {refused.reason}: {refused.message}"
 
 
 def _made_by_others(namespace: Mapping[str, Any]) -> bool:

@@ -24,6 +24,8 @@ from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.volumes import shortfall
+from phiwarden.rotation.model import SKEW
+from phiwarden.rotation.times import moment
 from phiwarden.rulebook import shapes
 from phiwarden.storage.claims import Claim, Snapshot
 from phiwarden.storage.read import claim_of, snapshot_of
@@ -151,7 +153,8 @@ class Backups:
         trials: tuple[Claim, ...],
     ) -> Subject:
         claim = self.state.claims.get(place.namespace, {}).get(volume.name)
-        known = remembered(self.state.statuses.get(place.workload, {}), zone.name, volume.name)
+        stored = self.state.statuses.get(place.workload, {})
+        known = remembered(stored, zone.name, volume.name, self.clock())
         if claim is not None and known.uid != claim.uid:
             known = Remembered(claim.uid)
         judged = {
@@ -185,15 +188,15 @@ class Backups:
         return ""
 
 
-def remembered(status: Mapping[str, Any], zone: str, volume: str) -> Remembered:
+def remembered(status: Mapping[str, Any], zone: str, volume: str, now: dt.datetime) -> Remembered:
     """Return what a stored status says of a declared volume's restore tests."""
     for entry in status.get("volumes") or ():
         if (entry.get("zone"), entry.get("name")) == (zone, volume) and entry.get("declared"):
             backup = entry.get("backup") or {}
             return Remembered(
                 uid=entry.get("uid") or "",
-                last_test=_time(backup.get("lastRestoreTest")),
-                last_proof=_time(backup.get("lastProof")),
+                last_test=_time(backup.get("lastRestoreTest"), now),
+                last_proof=_time(backup.get("lastProof"), now),
                 message=_said(backup),
             )
     return Remembered()
@@ -206,5 +209,7 @@ def _said(backup: Mapping[str, Any]) -> str:
     return backup.get("restoreTestMessage") or ""
 
 
-def _time(text: str | None) -> dt.datetime | None:
-    return dt.datetime.fromisoformat(text) if text else None
+def _time(text: str | None, now: dt.datetime) -> dt.datetime | None:
+    """Return a time that is remembered; none from the future, which nobody here wrote."""
+    time = moment(text) if text else None
+    return time if time is not None and time - now <= SKEW else None

@@ -38,7 +38,7 @@ from phiwarden.controller.secrets import (
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.teardown import Teardown
-from phiwarden.controller.volumes import class_verdicts
+from phiwarden.controller.volumes import class_verdicts, named_classes
 
 Clock = Callable[[], dt.datetime]
 
@@ -76,8 +76,13 @@ class Reconciler:
         await self._hold_finalizer(declared, declared.spec)
         obstacles = self._obstacles(declared, declared.spec)
         unmade = await self.applier.make_classes(declared.spec)
+        self.state.unmarkable -= named_classes(declared.spec)  # each look tries again
         await look_at_types(self.api, declared, declared.spec, self.state)
-        secrets = judge(declared.name, declared.spec, self.state, self.clock())
+        secrets = tuple(
+            each
+            for each in judge(declared.name, declared.spec, self.state, self.clock())
+            if each.declared.zone not in obstacles
+        )
         facts = self._facts(declared, declared.spec, obstacles, secrets)
         plan = compile_boundary(declared.name, declared.spec, facts)
         while await self.reliance.hold(name, _boundaries(plan)):
@@ -93,7 +98,9 @@ class Reconciler:
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
-        rolled = await self.restarts.run(declared.spec, secrets)
+        rolled = await self.restarts.run(
+            declared.spec, (each for each in secrets if self._stands(declared, each.namespace))
+        )
         due = [next_change(secrets), self.clock() + rolled.again if rolled.again else None]
         self.alarms.set(declared.name, "secrets", min((at for at in due if at), default=None))
         backups, refusals = await self.backups.make(declared, declared.spec, facts)
@@ -112,6 +119,16 @@ class Reconciler:
             raise Incomplete(name, failures)
         if refusals:
             raise Incomplete(name, refusals, "volume")
+
+    def _stands(self, declared: Declared, namespace: str) -> bool:
+        """Return whether a namespace carries the boundary of a declaration."""
+        seen = self.state.namespaces.get(namespace)
+        return (
+            seen is not None
+            and not seen.standing.terminating
+            and seen.boundary is not None
+            and seen.boundary.workload == declared.name
+        )
 
     def _facts(
         self,
@@ -132,7 +149,11 @@ class Reconciler:
                 for zone in spec.zones
                 if self.state.relaxed(zone.namespace_in(declared.name))
             ),
-            storage=class_verdicts(spec, self.state.storage),
+            storage={
+                name: found
+                for name, found in class_verdicts(spec, self.state.storage).items()
+                if name not in self.state.unmarkable
+            },
             overdue=overdue(secrets),
             writers=self.settings.writers,
             kinds=self.state.kinds,

@@ -57,10 +57,8 @@ class Reliance:
 
         Returns:
             Whether a class was marked just now: then look again at what it proves, since it
-            may have been exchanged a moment before.
-
-        Raises:
-            Refused: a class could not be marked, or is gone; nothing may list it.
+            may have been exchanged a moment before. Or whether one could not be marked: it
+            proves nothing until it can (`State.unmarkable`).
         """
         wanted = _all_of(zones.values())
         listed = self._listed(zones) | self.held.get(workload, frozenset())
@@ -68,10 +66,15 @@ class Reliance:
             # What is known of a mark may be a moment old: what nobody held is marked anew.
             new = [name for name in wanted if not (name in self.state.marked and name in listed)]
             for name in sorted(new):
-                body = await self._patch(name, _MARK)
+                try:
+                    body = await self._patch(name, _MARK)
+                except Refused as refused:
+                    log.warning("class.unmarkable", storage_class=name, why=str(refused))
+                    self.state.unmarkable.add(name)
+                    continue
                 self.state.storage_classes[name] = class_of(body)
                 self.state.marked.add(name)
-            self.held[workload] = wanted
+            self.held[workload] = wanted - self.state.unmarkable
         if new:
             log.info("classes.marked", workload=workload, classes=sorted(new))
         return bool(new)

@@ -18,7 +18,7 @@ from phiwarden.cluster.selectors import selector
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.secrets import Judged
 from phiwarden.controller.state import ObjectKey, State
-from phiwarden.rotation.restart import Course, Step, decide, started_before
+from phiwarden.rotation.restart import Course, Step, decide, started_before, under_way
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,16 @@ class Outlook:
     again: dt.timedelta | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A workload that reads a rotated secret as variables; `older` while pods of before run."""
+
+    each: Judged
+    rotated: dt.datetime
+    body: Mapping[str, Any]
+    older: bool
+
+
 @dataclass
 class Restarts:
     """Finds pods that started before their secret got its value, and has them replaced."""
@@ -53,27 +63,29 @@ class Restarts:
 
     async def run(self, spec: WorkloadSpec, judged: Iterable[Judged]) -> Outlook:
         """Go on with rolling over; return what still runs with an older value."""
-        older = [found for each in judged if each.rotated for found in await self._behind(each)]
+        found = [reader for each in judged if each.rotated for reader in await self._behind(each)]
         # First what is on its way: nothing of a zone begins before it is through.
+        now = self.clock()
         rolling = {
-            each.namespace
-            for each, body in older
-            if self._course(body, spec, each, others=False).step is Step.ROLLING
+            reader.each.namespace for reader in found if under_way(reader.body, reader.rotated, now)
         }
         holding: dict[tuple[str, str], list[str]] = {}
-        moving = False
-        for each, body in older:
-            course = await self._step(body, spec, each, others=each.namespace in rolling)
+        moving = bool(rolling)
+        for reader in found:
+            if not reader.older:
+                continue
+            each, body = reader.each, reader.body
+            course = await self._step(reader, spec, others=each.namespace in rolling)
             if course.step is Step.RESTART:
                 rolling.add(each.namespace)
             moving = moving or course.step is not Step.REPORT
             key = (each.namespace, each.declared.name)
             holding.setdefault(key, []).append(f"{body['kind']}/{body['metadata']['name']}")
-        again = (MOVING if moving else STANDING) if older else None
+        again = (MOVING if moving else STANDING) if found else None
         return Outlook({key: tuple(held) for key, held in holding.items()}, again)
 
-    async def _behind(self, each: Judged) -> list[tuple[Judged, dict[str, Any]]]:
-        """Return what runs with an older value of a secret."""
+    async def _behind(self, each: Judged) -> list[_Reader]:
+        """Return what runs with an older value of a secret, or is not through with a newer one."""
         assert each.rotated is not None  # the caller looked
         found = []
         for kind, name in self._readers(each):
@@ -81,10 +93,11 @@ class Restarts:
             if self._fresh.get(place) == each.rotated:
                 continue
             body = await self._body(each.namespace, (kind, name))
-            if body is None or not await self._older(body, each.rotated):
+            older = body is not None and await self._older(body, each.rotated)
+            if body is None or not (older or under_way(body, each.rotated, self.clock())):
                 self._fresh[place] = each.rotated
             else:
-                found.append((each, body))
+                found.append(_Reader(each, each.rotated, body, older=older))
         return found
 
     def _readers(self, each: Judged) -> list[ObjectKey]:
@@ -102,15 +115,24 @@ class Restarts:
         pods = await self.api.list(path, {"labelSelector": selector(body["spec"]["selector"])})
         return any(started_before(pod, rotated) for pod in pods)
 
-    async def _step(
-        self, body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool
-    ) -> Course:
-        course = self._course(body, spec, each, others=others)
+    async def _step(self, reader: _Reader, spec: WorkloadSpec, *, others: bool) -> Course:
+        each, body = reader.each, reader.body
+        known = self.state.verdicts.get(each.namespace, {})
+        verdict = known.get((body["kind"], body["metadata"]["name"]))
+        course = decide(
+            body,
+            reader.rotated,
+            self.clock(),
+            impact=spec.clinical_impact,
+            enforcement=spec.enforcement,
+            on_rotation=each.declared.on_rotation,
+            others_rolling=others,
+            denied=verdict is not None and verdict.denied,
+        )
         if course.step is not Step.RESTART:
             return course
-        assert each.rotated is not None  # else it is not behind
         try:
-            await self._restart(body, each.rotated)
+            await self._restart(body, reader.rotated)
         except Refused as refused:
             # By the rules of its zone, or since somebody changed it this moment.
             log.warning("restart.refused", namespace=each.namespace, code=refused.code)
@@ -119,26 +141,12 @@ class Restarts:
         log.info("restart", namespace=each.namespace, kind=kind, name=name)
         message = (
             f"rolled over: Secret {each.declared.name} has another value since"
-            f" {each.rotated:%Y-%m-%d %H:%M} UTC, and is read as environment variables"
+            f" {reader.rotated:%Y-%m-%d %H:%M} UTC, and is read as environment variables"
         )
         await self.recorder.tell(
             body, resources.WORKLOADS[kind], EventType.NORMAL, "SecretRotated", message
         )
         return course
-
-    def _course(
-        self, body: Mapping[str, Any], spec: WorkloadSpec, each: Judged, *, others: bool
-    ) -> Course:
-        assert each.rotated is not None  # else it is not behind
-        return decide(
-            body,
-            each.rotated,
-            self.clock(),
-            impact=spec.clinical_impact,
-            enforcement=spec.enforcement,
-            on_rotation=each.declared.on_rotation,
-            others_rolling=others,
-        )
 
     async def _restart(self, body: Mapping[str, Any], rotated: dt.datetime) -> None:
         metadata = body["spec"]["template"].get("metadata") or {}

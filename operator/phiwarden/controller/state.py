@@ -119,6 +119,7 @@ class State:
         remediations: what was put back, by workload.
         storage_classes: StorageClasses, by name.
         marked: names of StorageClasses that carry our mark (`names.RELIED_ON`).
+        unmarkable: those that could not be marked, by name, and prove nothing until they are.
         volumes: PersistentVolumes, by name.
         claims: PersistentVolumeClaims, by namespace and name.
         watches_secrets: whether Secrets are looked at.
@@ -153,6 +154,7 @@ class State:
     labelled: set[str] = field(default_factory=set)
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
     marked: set[str] = field(default_factory=set)
+    unmarkable: set[str] = field(default_factory=set)
     volumes: dict[str, Volume] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)
     watches_secrets: bool = True

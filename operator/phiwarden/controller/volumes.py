@@ -33,17 +33,21 @@ GOOD: Final = ("Proven", "Attested", "NotNeeded")
 """Standings of a volume that need nobody's attention."""
 
 
+def named_classes(spec: WorkloadSpec) -> set[str]:
+    """Return the classes that a declaration names."""
+    return {name for zone in spec.zones for name in declared_classes(zone, spec)}
+
+
 def class_verdicts(spec: WorkloadSpec, storage: Storage) -> dict[str, Encryption]:
     """Return what the classes prove that a declaration names, by name; of those that are there."""
-    named = {name for zone in spec.zones for name in declared_classes(zone, spec)}
+    named = named_classes(spec)
     return {name: promised(name, storage).encryption for name in named if name in storage.classes}
 
 
 def class_statuses(spec: WorkloadSpec, facts: Facts, storage: Storage) -> tuple[ClassStatus, ...]:
     """Return what is proven of the classes that a declaration names, whatever uses them."""
-    named = sorted({name for zone in spec.zones for name in declared_classes(zone, spec)})
     found = []
-    for name in named:
+    for name in sorted(named_classes(spec)):
         attestation = attestation_of(spec, name, facts.today)
         told = promised(name, storage)
         unknown = told.encryption is Encryption.UNKNOWN

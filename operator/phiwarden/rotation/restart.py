@@ -55,6 +55,7 @@ def decide(
     enforcement: Enforcement,
     on_rotation: Literal["Restart", "Report"],
     others_rolling: bool,
+    denied: bool = False,
 ) -> Course:
     """Return what is done with a workload that runs with an older value of a secret.
 
@@ -66,6 +67,7 @@ def decide(
         enforcement: its level.
         on_rotation: what the declaration of the secret asks for.
         others_rolling: whether another workload of the zone is being rolled over.
+        denied: whether it breaks a rule that denies.
     """
     spec, metadata = body["spec"], body["metadata"]
     if on_rotation == "Report":
@@ -74,6 +76,9 @@ def decide(
         return Course(Step.REPORT, f"enforcement is {enforcement}")
     if metadata.get("deletionTimestamp"):
         return Course(Step.REPORT, "it is being deleted")
+    if under_way(body, rotated, now):
+        # Paused half way, too: nothing else of the zone begins meanwhile.
+        return Course(Step.ROLLING, "it is being rolled over")
     if spec.get("paused"):
         return Course(Step.REPORT, "its rollout is paused by somebody who is working on it")
     strategy = spec.get("strategy") or spec.get("updateStrategy") or {}
@@ -83,11 +88,27 @@ def decide(
         )
     if (strategy.get("rollingUpdate") or {}).get("partition"):
         return Course(Step.REPORT, "its partition keeps pods from being rolled over")
-    if rotated <= _restarted(body) <= now:
-        return Course(Step.ROLLING, "it is being rolled over")
+    if denied:
+        return Course(Step.REPORT, "it breaks rules: its new pods would be refused")
     if impact is ClinicalImpact.DIRECT_CARE:
         return _with_care(body, strategy, others_rolling=others_rolling)
     return Course(Step.RESTART, "it is rolled over")
+
+
+def under_way(body: Mapping[str, Any], rotated: dt.datetime, now: dt.datetime) -> bool:
+    """Return whether a workload was rolled over for a rotation, and is not through yet.
+
+    What says that it was rolled over in the future is not believed.
+    """
+    return rotated <= _restarted(body) <= now + SKEW and not _through(body)
+
+
+def _through(body: Mapping[str, Any]) -> bool:
+    status, metadata = body.get("status") or {}, body["metadata"]
+    wanted, ready = _replicas(body)
+    updated = status.get("updatedNumberScheduled", status.get("updatedReplicas", 0))
+    seen = status.get("observedGeneration") == metadata.get("generation")
+    return bool(seen) and updated >= wanted and ready >= wanted
 
 
 def _with_care(

@@ -214,7 +214,7 @@ def _latest(secret: Secret, change: LastChange, now: dt.datetime) -> dt.datetime
 
     Whoever writes a Secret can date the write, but not its creation.
     """
-    return min(change.time if change.time - now <= SKEW else secret.created, now)
+    return change.time if change.time - now <= SKEW else min(secret.created, now)
 
 
 def _aged(

@@ -47,6 +47,8 @@ class Reads(StrEnum):
     """The claims that a StatefulSet makes for its pods."""
     CLAIM = "claim"
     """PersistentVolumeClaim."""
+    CLAIM_OWNERS = "claim-owners"
+    """Requests that give a PersistentVolumeClaim owners."""
     CLAIM_DELETION = "claim-deletion"
     """Requests to delete a PersistentVolumeClaim."""
     SNAPSHOT = "snapshot"

@@ -33,6 +33,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.SCALE: "their scale",
     Reads.CLAIM_TEMPLATES: "volumeClaimTemplates of a StatefulSet",
     Reads.CLAIM: "PersistentVolumeClaim",
+    Reads.CLAIM_OWNERS: "the owners of a PersistentVolumeClaim",
     Reads.CLAIM_DELETION: "the deletion of a PersistentVolumeClaim",
     Reads.SECRET_WRITE: "writes to a Secret",
     Reads.SECRET_DELETION: "the deletion of a Secret",

@@ -85,7 +85,10 @@ _SETTINGS: Final = Part(
     ("spec.replicas", "spec.revisionHistoryLimit", "spec.strategy", "spec.updateStrategy"),
 )
 
-_CLAIM_TEMPLATES: Final = Part((Reads.CLAIM_TEMPLATES,), ("spec.volumeClaimTemplates",))
+_CLAIM_TEMPLATES: Final = Part(
+    (Reads.CLAIM_TEMPLATES,),
+    ("spec.volumeClaimTemplates", "spec.persistentVolumeClaimRetentionPolicy"),
+)
 
 CARRIERS: Final = (
     _carrier(PODS),
@@ -232,6 +235,13 @@ SESSIONS: Final = Subject(
 )
 """What people do to pods that run. These are requests and no objects: nothing of them is stored."""
 
+CLAIM_OWNERS: Final = Subject(
+    "claim-owners",
+    "Keeps claims from being deleted along with what is said to own them.",
+    (CLAIM,),
+    (Part((Reads.CLAIM_OWNERS,), ("metadata.ownerReferences",)),),
+)
+
 CLAIM_DELETIONS: Final = Subject(
     "claim-deletions",
     "Keeps claims, and the data on their volumes, from being deleted.",
@@ -255,6 +265,7 @@ SECRET_WRITES: Final = Subject(
                 "metadata.annotations",
                 "metadata.labels",
                 "metadata.managedFields",
+                "metadata.ownerReferences",
             ),
         ),
     ),
@@ -276,13 +287,21 @@ SECRET_SOURCES: Final = Subject(
         Kind("secrets.hashicorp.com", "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"),
         Kind("secrets.hashicorp.com", "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"),
         Kind("secrets.hashicorp.com", "v1beta1", "VaultPKISecret", "vaultpkisecrets"),
+        Kind("secrets.hashicorp.com", "v1beta1", "HCPVaultSecretsApp", "hcpvaultsecretsapps"),
         Kind("secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"),
         Kind("cert-manager.io", "v1", "Certificate", "certificates"),
     ),
     (Part((Reads.SECRET_SOURCE,), ("spec",), base="spec"),),
 )
 
-REQUESTS: Final = (SESSIONS, CLAIM_DELETIONS, SECRET_WRITES, SECRET_DELETIONS, SECRET_SOURCES)
+REQUESTS: Final = (
+    SESSIONS,
+    CLAIM_OWNERS,
+    CLAIM_DELETIONS,
+    SECRET_WRITES,
+    SECRET_DELETIONS,
+    SECRET_SOURCES,
+)
 """What is judged by what is asked for, and by no object that is to be stored."""
 
 _BY_KIND: Final = {kind.kind: subject for subject in SUBJECTS for kind in subject.kinds}

@@ -262,6 +262,20 @@ _SECRETS_OF_OTHERS: Final = Variable(
 )
 
 
+# An ephemeral volume goes with its pod; what a StatefulSet is asked to do is judged at the set.
+_OWNERS_BY_DESIGN: Final = Variable(
+    "ownersByDesign",
+    "request.userInfo.username in "
+    + _quoted(
+        (
+            _POD_MAKERS[0],
+            "system:serviceaccount:kube-system:ephemeral-volume-controller",
+            "system:serviceaccount:kube-system:statefulset-controller",
+        )
+    ),
+)
+
+
 def _handmade(makers: tuple[str, ...]) -> Variable:
     return Variable("handmade", f"!(request.userInfo.username in {_quoted(makers)})")
 
@@ -272,6 +286,7 @@ _OF_READS: Final = {
     Reads.SNAPSHOT: (TRUSTED,),
     Reads.REFERENCE_GRANT: (TRUSTED,),
     Reads.CLAIM_DELETION: (TRUSTED,),
+    Reads.CLAIM_OWNERS: (TRUSTED, _OWNERS_BY_DESIGN),
     **dict.fromkeys(
         (Reads.SECRET_WRITE, Reads.SECRET_DELETION, Reads.SECRET_SOURCE),
         (TRUSTED, _SECRETS_OF_OTHERS),
