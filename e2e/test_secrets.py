@@ -247,21 +247,6 @@ def test_a_single_replica_of_direct_care_is_reported_and_not_restarted(
     assert mark(admin, name, "single") is None
 
 
-def test_without_the_right_to_look_the_rest_is_enforced(
-    admin: Rest, engineer: Rest, product: Product
-) -> None:
-    name = unique("unseen")
-    with running(product, environment={"PHIWARDEN_WATCH_SECRETS": "false"}):
-        declared(admin, name, secret(consumers=["app"], maxAge="90d"))
-        store(admin, name, password="one")
-        entry = wait(admin, name, "SecretsCurrent", "Unknown", "Unproven")
-        assert "secrets.watch is false" in entry["message"]
-        until(lambda: engineer.create(rollouts(name), reader("api"), dry_run=True).ok, "it reads")
-        answer = engineer.create(rollouts(name), reader("api", of="other"), dry_run=True)
-        assert "PHI-SEC-002" in answer.message
-    admin.delete(f"{WORKLOADS}/{name}")
-
-
 @pytest.mark.parametrize("content", ["create", "apply", "apply stringData"])
 def test_the_names_of_entries_are_known_however_a_secret_is_made(
     admin: Rest, name: str, content: str

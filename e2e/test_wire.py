@@ -13,9 +13,10 @@ import yaml
 from e2e import workloads
 from e2e.product import Product, running
 from e2e.rest import MERGE, Rest
+from e2e.test_secrets import declared, reader, rollouts, secret, store
 from e2e.waiting import until
 from e2e.wire import Wire, tapped
-from e2e.workloads import NAMESPACES, WORKLOADS, clinic, status, unique, zone
+from e2e.workloads import NAMESPACES, WORKLOADS, clinic, status, unique, wait, zone
 
 
 def test_no_value_of_a_secret_is_sent_to_the_operator(
@@ -77,3 +78,18 @@ def asked_as_a_whole(wire: Wire, kubeconfig: Path, name: str) -> None:
     connection.request("GET", f"{NAMESPACES}/{name}-clinical/secrets", headers=headers)
     assert connection.getresponse().read()
     connection.close()
+
+
+def test_without_the_right_to_look_the_rest_is_enforced(
+    admin: Rest, engineer: Rest, product: Product
+) -> None:
+    name = unique("unseen")
+    with running(product, environment={"PHIWARDEN_WATCH_SECRETS": "false"}):
+        declared(admin, name, secret(consumers=["app"], maxAge="90d"))
+        store(admin, name, password="one")
+        entry = wait(admin, name, "SecretsCurrent", "Unknown", "Unproven")
+        assert "secrets.watch is false" in entry["message"]
+        until(lambda: engineer.create(rollouts(name), reader("api"), dry_run=True).ok, "it reads")
+        answer = engineer.create(rollouts(name), reader("api", of="other"), dry_run=True)
+        assert "PHI-SEC-002" in answer.message
+    admin.delete(f"{WORKLOADS}/{name}")

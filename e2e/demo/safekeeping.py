@@ -63,7 +63,7 @@ def secrets(scene: Scene) -> Result:
     entry = _stands(scene, "Overdue")
     scene.done(f"the status of {billing} says Overdue: {entry['evidence']}")
     scene.say("The team rolls out its next version:")
-    answer = scene.kubectl(PLATFORM, *_next_version(claims), fails=True)
+    answer = scene.kubectl(PLATFORM, *_next_version(claims), shown=_shown(claims), fails=True)
     rules = refused_by(answer.stderr)
     if rules != ["PHI-SEC-003"]:
         raise AssertionError(f"refused by {', '.join(rules) or 'no rule'}, not by PHI-SEC-003")
@@ -75,7 +75,7 @@ def secrets(scene: Scene) -> Result:
         raise AssertionError("the secret could not be rotated")
     _stands(scene, "Unproven")
     until(lambda: not _overdue(scene, claims), "the boundary has it")
-    scene.kubectl(PLATFORM, *_next_version(claims))
+    scene.kubectl(PLATFORM, *_next_version(claims), shown=_shown(claims))
     scene.done("rolled out")
     return Result(
         f"{CREDENTIALS} overdue: rollout held back, and let go once it was rotated", seconds
@@ -92,6 +92,10 @@ def _claim(namespace: str, name: str) -> str:
 def _next_version(namespace: str) -> tuple[str, ...]:
     image = "registry.hospital.example/billing/claims-submitter@sha256:" + "a" * 64
     return ("-n", namespace, "set", "image", f"deployment/{SUBMITTER}", f"{SUBMITTER}={image}")
+
+
+def _shown(namespace: str) -> str:
+    return f"-n {namespace} set image deployment/{SUBMITTER} {SUBMITTER}=..."
 
 
 def _told(scene: Scene, entries: str, name: str) -> dict[str, Any] | None:

@@ -74,11 +74,12 @@ def told(rules: Iterable[Rule]) -> tuple[words.Variable, ...]:
     table = ", ".join(f"{quote(rule)}: {quote(f'{rule}: {fixes[rule]}')}" for rule in sorted(fixes))
     return (
         words.Variable("remedies", f"{{{table}}}"),
+        words.Variable("named", "variables.failures.map(line, line.split(' ', 2)[0])"),
         words.Variable(
             "broken",
             "["
             + ", ".join(quote(rule) for rule in sorted(fixes))
-            + "].filter(rule, variables.failures.exists(line, line.startsWith(rule + ' ')))",
+            + "].filter(rule, rule in variables.named)",
         ),
         words.Variable("fixes", "variables.broken.map(rule, 'fix ' + variables.remedies[rule])"),
     )
