@@ -105,7 +105,16 @@ def machine() -> frozenset[str]:
 
 def groups() -> frozenset[str]:
     """Return the control groups of all nodes, a line each."""
-    return frozenset(f"group {path} {path.stat().st_ino}" for path in cgroups.left())
+    found = ((path, _inode(path)) for path in cgroups.left())
+    return frozenset(f"group {path} {inode}" for path, inode in found if inode is not None)
+
+
+def _inode(path: Path) -> int | None:
+    """Return what tells a group from another of its name; None if it went this moment."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def of_slot(slot: int, lines: frozenset[str]) -> frozenset[str]:
