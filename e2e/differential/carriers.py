@@ -34,6 +34,13 @@ def _strategy(other: str, rolling: Values = _ROLLING) -> dict[str, Values]:
 _CLAIMS: Final = st.lists(TEMPLATE_SPECS, max_size=2).map(
     lambda specs: [{"metadata": {"name": f"c{i}"}, "spec": spec} for i, spec in enumerate(specs)]
 )
+_RETENTION: Final = options(
+    {"whenDeleted": "Delete"},
+    {"whenScaled": "Delete"},
+    {"whenDeleted": "Delete", "whenScaled": "Delete"},
+    {"whenDeleted": "Delete", "whenScaled": "Retain"},
+    {"whenDeleted": "Retain"},
+)
 _WHOLE: Final = options(None, {})
 _SETTINGS: Final[dict[str, Edges]] = {
     "Deployment": [
@@ -41,7 +48,15 @@ _SETTINGS: Final[dict[str, Edges]] = {
         ("spec.strategy", _strategy("Recreate")),
     ],
     "StatefulSet": [
-        ("spec", {**_REPLICAS, **_HISTORY, "updateStrategy": _WHOLE}),
+        (
+            "spec",
+            {
+                **_REPLICAS,
+                **_HISTORY,
+                "updateStrategy": _WHOLE,
+                "persistentVolumeClaimRetentionPolicy": _RETENTION,
+            },
+        ),
         ("spec.updateStrategy", _strategy("OnDelete", _PARTITION)),
         ("spec", {"volumeClaimTemplates": st.one_of(options(None), _CLAIMS)}),
     ],
@@ -52,7 +67,11 @@ _SETTINGS: Final[dict[str, Edges]] = {
 }
 _POOR_SETTINGS: Final[dict[str, Body]] = {
     "Deployment": {"replicas": 1, "strategy": {"type": "Recreate"}},
-    "StatefulSet": {"replicas": 1, "revisionHistoryLimit": 1},
+    "StatefulSet": {
+        "replicas": 1,
+        "revisionHistoryLimit": 1,
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"},
+    },
     "DaemonSet": {"updateStrategy": {"type": "OnDelete"}},
 }
 # What is stored, while its zone does not enforce yet, rests where its kind can.
