@@ -190,6 +190,20 @@ class Api:
         path = item(kind, namespace, name)
         return await self._json("PATCH", path, query=query, body=patch, content=content)
 
+    async def amend(
+        self, kind: Kind, body: Mapping[str, Any], *operations: Mapping[str, Any]
+    ) -> Object:
+        """Patch an object (JSON Patch), only if nobody changed it since it was read as `body`."""
+        metadata = body["metadata"]
+        version = {
+            "op": "test",
+            "path": "/metadata/resourceVersion",
+            "value": metadata["resourceVersion"],
+        }
+        patch = [version, *operations]
+        place = (metadata.get("namespace"), metadata["name"])
+        return await self.patch(kind, *place, patch, content=JSON_PATCH)
+
     async def delete(
         self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None
     ) -> None:

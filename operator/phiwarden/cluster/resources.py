@@ -33,35 +33,23 @@ MUTATING_WEBHOOKS: Final = Kind(
     "MutatingWebhookConfiguration",
     "mutatingwebhookconfigurations",
 )
-SECRET: Final = Kind("", "v1", "Secret", "secrets")
+SECRET: Final = shapes.SECRET
 CRD: Final = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"
 )
 
-EXTERNAL_SECRET: Final = Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets")
-VAULT_STATIC_SECRET: Final = Kind(
-    "secrets.hashicorp.com", "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"
-)
-VAULT_DYNAMIC_SECRET: Final = Kind(
-    "secrets.hashicorp.com", "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"
-)
-SECRET_PROVIDER_CLASS: Final = Kind(
-    "secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"
-)
+EXTERNAL_SECRET: Final = shapes.EXTERNAL_SECRET
+VAULT_STATIC_SECRET: Final = shapes.VAULT_STATIC_SECRET
+VAULT_DYNAMIC_SECRET: Final = shapes.VAULT_DYNAMIC_SECRET
+SECRET_PROVIDER_CLASS: Final = shapes.SECRET_PROVIDER_CLASS
 SECRET_PROVIDER_STATUS: Final = Kind(
     "secrets-store.csi.x-k8s.io",
     "v1",
     "SecretProviderClassPodStatus",
     "secretproviderclasspodstatuses",
 )
-CERTIFICATE: Final = Kind("cert-manager.io", "v1", "Certificate", "certificates")
+CERTIFICATE: Final = shapes.CERTIFICATE
 VOLUME_SNAPSHOT: Final = shapes.VOLUME_SNAPSHOT
-VOLUME_SNAPSHOT_CONTENT: Final = Kind(
-    "snapshot.storage.k8s.io", "v1", "VolumeSnapshotContent", "volumesnapshotcontents"
-)
-VOLUME_SNAPSHOT_CLASS: Final = Kind(
-    "snapshot.storage.k8s.io", "v1", "VolumeSnapshotClass", "volumesnapshotclasses"
-)
 TRIDENT_VOLUME: Final = Kind("trident.netapp.io", "v1", "TridentVolume", "tridentvolumes")
 STORAGE_POLICY_INFO: Final = Kind(
     "cns.vmware.com", "v1alpha1", "ClusterStoragePolicyInfo", "clusterstoragepolicyinfos"

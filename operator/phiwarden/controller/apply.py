@@ -71,7 +71,7 @@ class Applier:
             try:
                 body = await self.api.apply(shapes.STORAGE_CLASS, made_class(made).body)
             except Refused as error:
-                problem = f"StorageClass {made.name}: {error.code} {error.reason}: {error.message}"
+                problem = f"StorageClass {made.name}: {error}"
                 refused |= {v.zone: problem for v in spec.volumes if storage_class(v) == made.name}
                 continue
             self.state.storage_classes[made.name] = class_of(body)
@@ -227,7 +227,7 @@ async def _remove(api: Api, namespace: str, kind: str, name: str) -> None:
 
 def _told(namespace: str, refused: Refused) -> str:
     log.warning("zone.refused", namespace=namespace, code=refused.code)
-    return f"{refused.code} {refused.reason}: {refused.message}"
+    return str(refused)
 
 
 def _made_by_others(namespace: Mapping[str, Any]) -> bool:

@@ -76,10 +76,9 @@ class Auditor:
         """
         seen = self.state.namespaces.get(namespace)
         stands = (
-            seen is not None
-            and not seen.standing.terminating
+            self.state.carries(namespace, boundary.workload)
+            and seen is not None
             and seen.boundary is not None
-            and seen.boundary.workload == boundary.workload
             and seen.boundary.enforcement == Enforcement.ENFORCE
         )
         declared = self.state.workloads.get(boundary.workload)

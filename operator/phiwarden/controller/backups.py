@@ -57,7 +57,7 @@ class Backups:
             try:
                 await self._make(make)
             except Refused as refused:
-                refusals[make.volume] = f"{refused.code} {refused.reason}: {refused.message}"
+                refusals[make.volume] = str(refused)
         if planned.makes:
             planned = self._outlook(declared, spec, facts, self.state.snapshots)
         self.alarms.set(declared.name, "backups", planned.wake)

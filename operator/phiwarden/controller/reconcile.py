@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.backup_conditions import WARNINGS
 from phiwarden.controller.backups import Backups
+from phiwarden.controller.calendar import Clock
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.reliance import Reliance
@@ -39,8 +39,6 @@ from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import Declared, State
 from phiwarden.controller.teardown import Teardown
 from phiwarden.controller.volumes import class_verdicts, named_classes
-
-Clock = Callable[[], dt.datetime]
 
 
 @dataclass
@@ -98,9 +96,8 @@ class Reconciler:
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
-        rolled = await self.restarts.run(
-            declared.spec, (each for each in secrets if self._stands(declared, each.namespace))
-        )
+        ours = (each for each in secrets if self.state.carries(each.namespace, name))
+        rolled = await self.restarts.run(declared.spec, ours)
         due = [next_change(secrets), self.clock() + rolled.again if rolled.again else None]
         self.alarms.set(declared.name, "secrets", min((at for at in due if at), default=None))
         backups, refusals = await self.backups.make(declared, declared.spec, facts)
@@ -119,16 +116,6 @@ class Reconciler:
             raise Incomplete(name, failures)
         if refusals:
             raise Incomplete(name, refusals, "volume")
-
-    def _stands(self, declared: Declared, namespace: str) -> bool:
-        """Return whether a namespace carries the boundary of a declaration."""
-        seen = self.state.namespaces.get(namespace)
-        return (
-            seen is not None
-            and not seen.standing.terminating
-            and seen.boundary is not None
-            and seen.boundary.workload == declared.name
-        )
 
     def _facts(
         self,

@@ -14,7 +14,7 @@ from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import JSON_PATCH, MERGE_PATCH, Api, Refused
+from phiwarden.cluster.client import MERGE_PATCH, Api, Refused
 from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.cluster.selectors import selector
 from phiwarden.controller.queues import AuditKey, Queues
@@ -155,23 +155,18 @@ class Remedy:
         match plan.action:
             case Action.ROLL_BACK:
                 assert plan.target is not None  # a rollback has one
-                await self._patch(key, body, "/spec/template", plan.target.template)
+                await self._replace(body, "/spec/template", plan.target.template)
                 return True
             case Action.SCALE_TO_ZERO if body["spec"].get("replicas", 1) != 0:
-                await self._patch(key, body, "/spec/replicas", 0)
+                await self._replace(body, "/spec/replicas", 0)
                 return True
             case Action.HOLD | Action.ISOLATE:
                 return await self._isolate(key, body, plan)
         return False
 
-    async def _patch(self, key: AuditKey, body: Mapping[str, Any], path: str, value: Any) -> None:
+    async def _replace(self, body: Mapping[str, Any], path: str, value: Any) -> None:
         """Replace one field, only if nobody changed the object since it was judged."""
-        version = body["metadata"]["resourceVersion"]
-        patch = [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
-            {"op": "replace", "path": path, "value": value},
-        ]
-        await self.api.patch(DEPLOYMENT, key.namespace, key.name, patch, content=JSON_PATCH)
+        await self.api.amend(DEPLOYMENT, body, {"op": "replace", "path": path, "value": value})
 
     async def _isolate(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> bool:
         if plan.quarantine is None:

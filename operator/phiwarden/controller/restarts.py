@@ -12,7 +12,7 @@ import structlog
 from phiwarden.api import names
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import JSON_PATCH, Api, Refused
+from phiwarden.cluster.client import Api, Refused
 from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.cluster.selectors import selector
 from phiwarden.controller.calendar import Clock
@@ -154,15 +154,9 @@ class Restarts:
             **(metadata.get("annotations") or {}),
             names.RESTARTED_AT: rotated.isoformat(),
         }
-        path = "/spec/template/metadata"
-        patch: list[dict[str, Any]] = [
-            {
-                "op": "test",
-                "path": "/metadata/resourceVersion",
-                "value": body["metadata"]["resourceVersion"],
-            },
-            {"op": "add", "path": f"{path}/annotations", "value": annotations},
-        ]
-        kind = resources.WORKLOADS[body["kind"]]
-        place = body["metadata"]
-        await self.api.patch(kind, place["namespace"], place["name"], patch, content=JSON_PATCH)
+        place = "/spec/template/metadata/annotations"
+        await self.api.amend(
+            resources.WORKLOADS[body["kind"]],
+            body,
+            {"op": "add", "path": place, "value": annotations},
+        )

@@ -15,13 +15,14 @@ from phiwarden.boundary.secrets import source_kind
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.reflector import Key, Seen
+from phiwarden.controller.calendar import Clock
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.state import Declared, State
 from phiwarden.rotation.change import combined, first_seen, followed
 from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.rotation.read import READERS, secret_of
 from phiwarden.rotation.times import moment
-from phiwarden.rotation.verdict import HOLDS_BACK, Finding, Standing, finding, rotation
+from phiwarden.rotation.verdict import HOLDS_BACK, Finding, Standing, finding
 from phiwarden.rulebook.shapes import Kind
 
 NEVER_DECLARED: Final = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
@@ -44,7 +45,7 @@ class SecretObserver:
 
     state: State
     queues: Queues
-    clock: Callable[[], dt.datetime]
+    clock: Clock
     keys_changed: Callable[[str], None]
     """Told the name of a Secret whose entries are others than before."""
 
@@ -141,7 +142,6 @@ class Judged:
         secret: as it is; None where there is none.
         change: when it can have got its value; None without a secret.
         finding: the verdict.
-        rotated: its last rotation that is known of.
     """
 
     namespace: str
@@ -149,7 +149,11 @@ class Judged:
     secret: Secret | None
     change: LastChange | None
     finding: Finding
-    rotated: dt.datetime | None = None
+
+    @property
+    def rotated(self) -> dt.datetime | None:
+        """Return its last rotation that is known of."""
+        return self.finding.rotated
 
 
 UNSEEN: Final = Finding(Standing.UNPROVEN, "nobody looks at Secrets here: secrets.watch is false")
@@ -172,17 +176,15 @@ def judge(workload: str, spec: WorkloadSpec, state: State, now: dt.datetime) -> 
         if secret is not None and (change is None or change.uid != secret.uid):
             remembered = _remembered(stored.get((declared.zone, declared.name)))
             change = state.changes[key] = first_seen(secret, delivery, remembered)
-        typed = secret is not None and declared.type is not None
-        right = state.types.get((secret.uid, declared.type)) if typed else None  # type: ignore[union-attr, arg-type]
+        right = None
+        if secret is not None and declared.type is not None:
+            right = state.types.get((secret.uid, declared.type))
         verdict = finding(declared, secret, delivery, change, now, right_type=right)
         if not state.watches_secrets:
             verdict = UNSEEN
         elif secret is None:
             verdict = _explained(verdict, declared, delivery, state)
-        rotated = None
-        if secret is not None and change is not None:
-            rotated = rotation(secret, delivery, change, now).time
-        found.append(Judged(namespace, declared, secret, change, verdict, rotated))
+        found.append(Judged(namespace, declared, secret, change, verdict))
     return tuple(found)
 
 

@@ -210,6 +210,16 @@ class State:
         """Return the names of all workloads that declare a zone in a namespace."""
         return frozenset(self._claims.get(namespace, ()))
 
+    def carries(self, namespace: str, workload: str) -> bool:
+        """Return whether a namespace that stays carries the boundary of a workload."""
+        seen = self.namespaces.get(namespace)
+        return (
+            seen is not None
+            and not seen.standing.terminating
+            and seen.boundary is not None
+            and seen.boundary.workload == workload
+        )
+
     def claimants(self, namespace: str) -> list[Claimant]:
         """Return all workloads that declare a zone in a namespace."""
         return [Claimant(self.workloads[w].created, w) for w in self.claiming(namespace)]

@@ -54,6 +54,7 @@ class Finding:
         traps: what looks like more than it is.
         not_after: when its certificate ends, if that is known.
         until: when time alone makes another verdict; None for never.
+        rotated: its last rotation that is known of.
     """
 
     standing: Standing
@@ -61,6 +62,7 @@ class Finding:
     traps: tuple[str, ...] = ()
     not_after: dt.datetime | None = None
     until: dt.datetime | None = None
+    rotated: dt.datetime | None = None
 
 
 def finding(
@@ -85,9 +87,10 @@ def finding(
     if secret is None or change is None:
         return Finding(Standing.MISSING, _absence(delivery))
     traps = (*secret.odd, *(delivery.traps if delivery is not None else ()))
+    known = rotation(secret, delivery, change, now)
     found = _worst(
         _end(declared, secret, delivery, now),
-        _age(declared, secret, delivery, change, now),
+        _age(declared, secret, change, known, now),
         _make(declared, secret, right_type=right_type),
     )
     if delivery is not None and delivery.ready is False and _worse(Standing.NOT_SYNCED, found):
@@ -98,7 +101,7 @@ def finding(
     if secret.keys is None and declared.keys:
         untold = "its metadata tell not of all fields: whether its entries are there is not known"
         traps = (*traps, untold)
-    return replace(found, traps=(*traps, *found.traps))
+    return replace(found, traps=(*traps, *found.traps), rotated=known.time)
 
 
 def _absence(delivery: Delivery | None) -> str:
@@ -135,14 +138,13 @@ def _worst(*findings: Finding) -> Finding:
 def _age(
     declared: DeclaredSecret,
     secret: Secret,
-    delivery: Delivery | None,
     change: LastChange,
+    known: Rotation,
     now: dt.datetime,
 ) -> Finding:
     if declared.max_age is None:
         return Finding(Standing.PRESENT, "it is there")
     limit = to_timedelta(declared.max_age)
-    known = rotation(secret, delivery, change, now)
     if known.time is not None:
         return _aged(known.time, limit, now, known.standing, known.evidence, known.traps)
     latest = _latest(secret, change, now)

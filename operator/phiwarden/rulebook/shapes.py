@@ -80,6 +80,18 @@ NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networ
 CLAIM: Final = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 STORAGE_CLASS: Final = Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses")
 VOLUME_SNAPSHOT: Final = Kind("snapshot.storage.k8s.io", "v1", "VolumeSnapshot", "volumesnapshots")
+SECRET: Final = Kind("", "v1", "Secret", "secrets")
+EXTERNAL_SECRET: Final = Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets")
+VAULT_STATIC_SECRET: Final = Kind(
+    "secrets.hashicorp.com", "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"
+)
+VAULT_DYNAMIC_SECRET: Final = Kind(
+    "secrets.hashicorp.com", "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"
+)
+SECRET_PROVIDER_CLASS: Final = Kind(
+    "secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"
+)
+CERTIFICATE: Final = Kind("cert-manager.io", "v1", "Certificate", "certificates")
 NODE_PROXY: Final = Kind("", "v1", "NodeProxyOptions", "nodes/proxy")
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")

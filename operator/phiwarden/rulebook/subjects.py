@@ -8,12 +8,18 @@ from typing import Any, Final
 
 from phiwarden.rulebook.model import Reads
 from phiwarden.rulebook.shapes import (
+    CERTIFICATE,
     CLAIM,
     CRONJOBS,
+    EXTERNAL_SECRET,
     NETWORK_POLICY,
     PODS,
+    SECRET,
+    SECRET_PROVIDER_CLASS,
     SERVICE,
     TEMPLATES,
+    VAULT_DYNAMIC_SECRET,
+    VAULT_STATIC_SECRET,
     VOLUME_SNAPSHOT,
     WORKLOADS,
     Kind,
@@ -201,7 +207,7 @@ OTHERS: Final = (
     Subject(
         "secrets",
         "Keeps API tokens out of zones whose accounts may not use them.",
-        (Kind("", "v1", "Secret", "secrets"),),
+        (SECRET,),
         (Part((Reads.SECRET,), ("type", "metadata.annotations")),),
     ),
     Subject(
@@ -253,7 +259,7 @@ CLAIM_DELETIONS: Final = Subject(
 SECRET_WRITES: Final = Subject(
     "secret-writes",
     "Lets the store that owns a Secret write it, and nobody else.",
-    (Kind("", "v1", "Secret", "secrets"),),
+    (SECRET,),
     (
         # Who wrote which entry when is what the age of a secret is known by.
         Part(
@@ -274,7 +280,7 @@ SECRET_WRITES: Final = Subject(
 SECRET_DELETIONS: Final = Subject(
     "secret-deletions",
     "Lets the store that owns a Secret delete it, and nobody else.",
-    (Kind("", "v1", "Secret", "secrets"),),
+    (SECRET,),
     (Part((Reads.SECRET_DELETION,), ("data",)),),
     operations=("DELETE",),
 )
@@ -283,13 +289,13 @@ SECRET_SOURCES: Final = Subject(
     "secret-sources",
     "Keeps what asks a store for a declared Secret as it was declared.",
     (
-        Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets"),
-        Kind("secrets.hashicorp.com", "v1beta1", "VaultStaticSecret", "vaultstaticsecrets"),
-        Kind("secrets.hashicorp.com", "v1beta1", "VaultDynamicSecret", "vaultdynamicsecrets"),
+        EXTERNAL_SECRET,
+        VAULT_STATIC_SECRET,
+        VAULT_DYNAMIC_SECRET,
         Kind("secrets.hashicorp.com", "v1beta1", "VaultPKISecret", "vaultpkisecrets"),
         Kind("secrets.hashicorp.com", "v1beta1", "HCPVaultSecretsApp", "hcpvaultsecretsapps"),
-        Kind("secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"),
-        Kind("cert-manager.io", "v1", "Certificate", "certificates"),
+        SECRET_PROVIDER_CLASS,
+        CERTIFICATE,
     ),
     (Part((Reads.SECRET_SOURCE,), ("spec",), base="spec"),),
 )
