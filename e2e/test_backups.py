@@ -271,11 +271,11 @@ def test_backups_that_are_late_are_told_with_what_the_storage_says(
     with later(30):
         entry = wait(admin, name, "BackupsFresh", "False", "Failed")
         assert "no space for snapshots" in entry["message"]
+        until(lambda: "BackupFailed" in events(admin, name), "it is told in an Event")
     with later(40):
         entry = wait(admin, name, "BackupsFresh", "False", "Overdue")
         assert "clinical/charts" in entry["message"]
         until(lambda: "BackupOverdue" in events(admin, name), "it is told once more")
-    assert "BackupFailed" in events(admin, name)
     # What is there is kept, ready or not.
     assert len(taken(admin, name)) == 2
 

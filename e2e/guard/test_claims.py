@@ -118,7 +118,7 @@ def test_a_pod_that_was_let_in_gets_the_volume_that_it_came_with(
         owned["metadata"] = {"name": "worker-scratch", "ownerReferences": [owner]}
         assert controller.create(path, owned, dry_run=True).ok
         refused(controller.create(path, claim(), dry_run=True), "PHI-VOL-001")
-        refused(engineer.create(path, owned, dry_run=True), "PHI-VOL-001")
+        refused(engineer.create(path, owned, dry_run=True), "PHI-VOL-001", "PHI-VOL-004")
 
 
 @pytest.mark.parametrize(

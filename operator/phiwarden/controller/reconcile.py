@@ -204,12 +204,13 @@ class Reconciler:
             "status": written,
         }
         before = self.state.statuses.get(declared.name, {})
+        # Told first: an operator that ends in between must not leave it untold.
+        await self._warn_of_agreements(declared, before, written)
+        await self._warn_of_backups(declared, before, written)
         stored = await self.api.apply(resources.PHIWORKLOAD, body, subresource="status")
         # At once, and not when the watch tells: a look in between must not take the
         # old report for the current one.
         self.state.statuses[declared.name] = stored.get("status") or {}
-        await self._warn_of_agreements(declared, before, written)
-        await self._warn_of_backups(declared, before, written)
 
     async def _warn_of_agreements(
         self, declared: Declared, before: Mapping[str, Any], after: Mapping[str, Any]
