@@ -109,7 +109,7 @@ def served(admin: Rest, crd: Mapping[str, Any]) -> bool:
     status = admin.get(f"{CRDS}/{crd['metadata']['name']}").body.get("status", {})
     established = any(
         condition["type"] == "Established" and condition["status"] == "True"
-        for condition in status.get("conditions", ())
+        for condition in status.get("conditions") or ()
     )
     spec = crd["spec"]
     paths = [

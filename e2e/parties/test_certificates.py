@@ -58,7 +58,7 @@ def status(admin: Rest, path: str) -> Object:
 
 
 def is_ready(admin: Rest, path: str) -> bool:
-    conditions = status(admin, path).get("conditions", ())
+    conditions = status(admin, path).get("conditions") or ()
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 

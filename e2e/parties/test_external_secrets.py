@@ -97,7 +97,7 @@ def test_what_the_store_does_not_have_is_told_and_no_secret_is_written(
     path = f"{of(namespace, 'externalsecrets')}/db"
 
     def told() -> Object | None:
-        conditions = admin.get(path).body.get("status", {}).get("conditions", ())
+        conditions = admin.get(path).body.get("status", {}).get("conditions") or ()
         return next((each for each in conditions if each["type"] == "Ready"), None)
 
     condition = until(told, "the condition is there")
