@@ -18,6 +18,10 @@ def _phiworkloads() -> str:
     return crd_text(crd.phiworkload())
 
 
+def _phihistories() -> str:
+    return crd_text(crd.phihistory())
+
+
 def _rules() -> str:
     return document(pages())
 
@@ -25,6 +29,8 @@ def _rules() -> str:
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     "crds/phiworkloads.yaml": _phiworkloads,
     "charts/phiwarden/crds/phiworkloads.yaml": _phiworkloads,
+    "crds/phihistories.yaml": _phihistories,
+    "charts/phiwarden/crds/phihistories.yaml": _phihistories,
     chart.PATH: chart.chart_text,
     feedback.PATH: feedback.chart_text,
     "docs/rules.md": _rules,

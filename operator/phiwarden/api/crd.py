@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phiwarden.api import names, workload_rules
 from phiwarden.api.base import marked
+from phiwarden.api.history import HistorySpec, HistoryStatus
 from phiwarden.api.status import WorkloadStatus
 from phiwarden.api.structural import Schema, report, structural
 from phiwarden.api.values import MAX_NAME
@@ -59,19 +60,74 @@ def phiworkload() -> Schema:
         },
         **marked(*workload_rules.ROOT),
     }
+    return _definition(
+        "PHIWorkload",
+        "phiworkloads",
+        "phiw",
+        schema,
+        _COLUMNS,
+        scope="Cluster",
+        subresources={"status": {}},
+    )
+
+
+_HISTORY_COLUMNS = [
+    _column("Kind", ".spec.kind", "Kind of the workload."),
+    _column("Workload", ".spec.name", "Name of the workload."),
+    _column("Worked", ".status.worked[0].revision", "Newest revision that worked.", kind="integer"),
+    _column("Last", ".status.acts[0].action", "What was done to it last."),
+    _column("When", ".status.acts[0].time", "Time since then.", kind="date"),
+    _column("Paused", ".status.pause.until", "Until when nothing is put back.", wide=True),
+    _column("Why", ".status.acts[0].message", "Why that was done.", wide=True),
+]
+
+
+def phihistory() -> Schema:
+    """Return the CustomResourceDefinition of PHIHistory.
+
+    Its status is no subresource: phiwarden alone writes the object, in one request.
+    """
+    schema: Schema = {
+        "description": "PHIHistory is what phiwarden remembers of one workload: which of its pod"
+        " templates worked, and what was put back. phiwarden alone writes it.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(HistorySpec),
+            "status": report(structural(HistoryStatus)),
+        },
+    }
+    return _definition(
+        "PHIHistory", "phihistories", "phih", schema, _HISTORY_COLUMNS, scope="Namespaced"
+    )
+
+
+def _definition(
+    kind: str,
+    plural: str,
+    short: str,
+    schema: Schema,
+    columns: list[Schema],
+    *,
+    scope: str,
+    subresources: Schema | None = None,
+) -> Schema:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"phiworkloads.{names.GROUP}"},
+        "metadata": {"name": f"{plural}.{names.GROUP}"},
         "spec": {
             "group": names.GROUP,
-            "scope": "Cluster",
+            "scope": scope,
             "names": {
-                "plural": "phiworkloads",
-                "singular": "phiworkload",
-                "kind": "PHIWorkload",
-                "listKind": "PHIWorkloadList",
-                "shortNames": ["phiw"],
+                "plural": plural,
+                "singular": kind.lower(),
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "shortNames": [short],
                 "categories": ["phi"],
             },
             "versions": [
@@ -79,8 +135,8 @@ def phiworkload() -> Schema:
                     "name": names.VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": _COLUMNS,
+                    **({"subresources": subresources} if subresources is not None else {}),
+                    "additionalPrinterColumns": columns,
                     "schema": {"openAPIV3Schema": schema},
                 }
             ],

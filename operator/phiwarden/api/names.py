@@ -94,6 +94,12 @@ NOT_AFTER: Final = f"{GROUP}/not-after"
 RESTARTED_AT: Final = f"{GROUP}/restarted-at"
 """Annotation of a pod template: why it was rolled over, which is the rotation of a secret."""
 
+PAUSE_UNTIL: Final = f"{GROUP}/pause-until"
+"""Annotation of a workload: until when (RFC 3339) nothing is put back in it, by people on call."""
+
+PAUSE_REASON: Final = f"{GROUP}/pause-reason"
+"""Annotation beside it: why, for those who read the record."""
+
 # Pod Security admission, https://kubernetes.io/docs/concepts/security/pod-security-admission/
 POD_SECURITY: Final = "pod-security.kubernetes.io/"
 

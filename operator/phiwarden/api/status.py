@@ -16,7 +16,7 @@ MAX_LISTED: Final = 10
 
 
 class ConditionType(StrEnum):
-    """What is said of a PHIWorkload; `True` is the good state of each."""
+    """What is said of a PHIWorkload; `True` is the good state of each but GitOpsConflict."""
 
     READY = "Ready"
     BOUNDARY_ENFORCED = "BoundaryEnforced"
@@ -26,6 +26,9 @@ class ConditionType(StrEnum):
     SECRETS_CURRENT = "SecretsCurrent"
     BACKUPS_FRESH = "BackupsFresh"
     RECOVERY_PROVEN = "RecoveryProven"
+    ROLLBACK_READY = "RollbackReady"
+    REMEDIATED = "Remediated"
+    GITOPS_CONFLICT = "GitOpsConflict"
     COMPLIANT = "Compliant"
 
 
@@ -37,8 +40,9 @@ class Condition(ApiModel):
         Field(
             max_length=316,
             description="What is said: Ready, BoundaryEnforced, NetworkIsolated,"
-            " AgreementsInForce, VolumesEncrypted, SecretsCurrent, BackupsFresh, RecoveryProven or"
-            " Compliant. True is the good state of each.",
+            " AgreementsInForce, VolumesEncrypted, SecretsCurrent, BackupsFresh, RecoveryProven,"
+            " RollbackReady, Remediated, Compliant or GitOpsConflict. True is the good state of"
+            " each but the last.",
         ),
     ]
     status: Annotated[
@@ -115,6 +119,14 @@ class ZoneStatus(ApiModel):
             json_schema_extra=bounded(64),
         ),
     ] = ()
+    without_way_back: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Workloads that could not go back to an earlier revision now, as Kind/name"
+            " (why); the first ones.",
+            json_schema_extra=bounded(64),
+        ),
+    ] = ()
 
 
 class Remediation(ApiModel):
@@ -125,10 +137,18 @@ class Remediation(ApiModel):
     kind: Annotated[str, Field(description="Kind of the workload, such as Deployment.")]
     name: Annotated[str, Field(description="Name of the workload.")]
     action: Annotated[
-        Literal["RolledBack", "Isolated", "ScaledToZero", "Held", "LeftAlone", "Released"],
+        Literal[
+            "RolledBack",
+            "Isolated",
+            "ScaledToZero",
+            "Suspended",
+            "Held",
+            "LeftAlone",
+            "Released",
+        ],
         Field(
             description="RolledBack: an earlier, compliant revision was brought back. Isolated:"
-            " its pods were cut off. ScaledToZero: it was stopped. Held: direct care that is"
+            " its pods were cut off. ScaledToZero, Suspended: it was stopped. Held: direct care that is"
             " kept running, cut off from all but treatment. LeftAlone: for a person to decide."
             " Released: quarantine was lifted."
         ),

@@ -205,7 +205,13 @@ class Api:
         return await self.patch(kind, *place, patch, content=JSON_PATCH)
 
     async def delete(
-        self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
     ) -> None:
         """Delete an object; one that is gone already is no error.
 
@@ -214,8 +220,11 @@ class Api:
             namespace: where, None for what has no namespace.
             name: its name.
             uid: if given, only the object with this uid is deleted.
+            version: if given, only if nobody changed it since this resource version.
         """
-        body = {"preconditions": {"uid": uid}} if uid is not None else {}
+        asked = {"uid": uid, "resourceVersion": version}
+        conditions = {key: value for key, value in asked.items() if value is not None}
+        body = {"preconditions": conditions} if conditions else {}
         try:
             await self._json("DELETE", item(kind, namespace, name), body=body)
         except Refused as refused:

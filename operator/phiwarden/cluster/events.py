@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +13,7 @@ import structlog
 
 from phiwarden.api import names
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import Api, ClusterError
+from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.rulebook.shapes import Kind
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,8 @@ class Recorder:
         event_type: EventType,
         reason: str,
         message: str,
+        *,
+        once: str | None = None,
     ) -> None:
         """Write an Event. One that cannot be written is logged: it must not undo the deed.
 
@@ -55,6 +58,7 @@ class Recorder:
             event_type: Normal or Warning.
             reason: machine-readable, in CamelCase.
             message: for a person; cut to what the API server takes.
+            once: tells apart what is told; the same is told once, whoever tells it again.
         """
         metadata = about["metadata"]
         now = self.clock()
@@ -68,10 +72,13 @@ class Recorder:
         # What has no namespace is told of in `default`, as Kubernetes does.
         namespace = metadata.get("namespace") or "default"
         time = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+        named = {"generateName": f"{metadata['name'][:200]}."}
+        if once is not None:
+            named = {"name": f"{metadata['name'][:200]}.{_mark(metadata['uid'], once)}"}
         body = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{metadata['name'][:200]}.", "namespace": namespace},
+            "metadata": {**named, "namespace": namespace},
             "involvedObject": {
                 "apiVersion": kind.api_version,
                 "kind": kind.kind,
@@ -93,4 +100,10 @@ class Recorder:
         try:
             await self.api.create(resources.EVENT, namespace, body)
         except ClusterError as error:
+            if once is not None and isinstance(error, Refused) and error.code == 409:
+                return  # told already, by an operator that ended before it noted that
             log.warning("event.unwritten", reason=reason, error=str(error)[:200])
+
+
+def _mark(uid: str, once: str) -> str:
+    return hashlib.blake2b(f"{uid}/{once}".encode(), digest_size=8).hexdigest()

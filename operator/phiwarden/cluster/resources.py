@@ -49,6 +49,8 @@ SECRET_PROVIDER_STATUS: Final = Kind(
     "secretproviderclasspodstatuses",
 )
 CERTIFICATE: Final = shapes.CERTIFICATE
+PHI_HISTORY: Final = shapes.PHI_HISTORY
+CONTROLLER_REVISION: Final = shapes.CONTROLLER_REVISION
 VOLUME_SNAPSHOT: Final = shapes.VOLUME_SNAPSHOT
 TRIDENT_VOLUME: Final = Kind("trident.netapp.io", "v1", "TridentVolume", "tridentvolumes")
 STORAGE_POLICY_INFO: Final = Kind(

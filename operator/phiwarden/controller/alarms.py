@@ -1,11 +1,12 @@
-"""Wakes declarations at the moment at which time alone changes what is to be done."""
+"""Wakes whatever has to be looked at again, at the moment at which time alone changes what is to be done."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from phiwarden.controller.calendar import LONGEST_SLEEP, Clock
 
@@ -13,30 +14,33 @@ SHORTEST_SLEEP = 0.05
 """Seconds; a moment that has just come must not keep the loop busy."""
 
 
+K = TypeVar("K", bound=Hashable)
+
+
 @dataclass
-class Alarms:
-    """One moment for each declaration and matter, or none."""
+class Alarms(Generic[K]):
+    """One moment for each thing and matter, or none."""
 
     clock: Clock
-    _at: dict[tuple[str, str], dt.datetime] = field(default_factory=dict)
+    _at: dict[tuple[K, str], dt.datetime] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def set(self, name: str, matter: str, at: dt.datetime | None) -> None:
-        """Have a declaration looked at again at a moment; None takes an earlier order back.
+    def set(self, what: K, matter: str, at: dt.datetime | None) -> None:
+        """Have something looked at again at a moment; None takes an earlier order back.
 
         Args:
-            name: of the declaration.
+            what: a declaration, by name, or an object.
             matter: what it is looked at for; each has a moment of its own.
             at: the moment.
         """
-        key = (name, matter)
+        key = (what, matter)
         if at is None:
             self._at.pop(key, None)
         elif self._at.get(key) != at:
             self._at[key] = at
             self._changed.set()
 
-    async def run(self, look: Callable[[str], None]) -> None:
+    async def run(self, look: Callable[[K], None]) -> None:
         """Wake those whose moment has come, for ever."""
         while True:
             self._changed.clear()

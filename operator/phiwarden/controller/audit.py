@@ -11,11 +11,15 @@ from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
+from phiwarden.controller.authority import may_act
+from phiwarden.controller.budget import Budget
 from phiwarden.controller.observe import AUDITED, verdicts_changed
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
+from phiwarden.controller.ways_back import WaysBack
 from phiwarden.remediation.plan import REMEDIED
+from phiwarden.remediation.rollout import ROLLING
 from phiwarden.rotation.consumers import env_secrets
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
@@ -38,28 +42,26 @@ class Auditor:
     queues: Queues
     judge: Judge
     remedy: Remedy
+    budget: Budget
+    ways_back: WaysBack
 
     async def audit(self, key: AuditKey) -> None:
-        """Judge an object that was seen, and put it back if it must be."""
+        """Judge an object that was seen, and have it put back if it must be."""
         body = self.queues.pending.get(key)
         boundary = self.state.boundaries.get(key.namespace)
         if body is None or boundary is None:
             self.queues.pending.pop(key, None)
+            self._forget(key)
             return
         failures = await self._failures(body, boundary)
         if self.queues.pending.get(key) is not body:
             return  # gone meanwhile, or newer and queued again
         denied = self._note(key, body, failures)
         if key.kind in REMEDIED:
-            if not denied:
-                await self.remedy.release(key, body, boundary, "it keeps the rules again")
-            elif boundary.enforcement != Enforcement.ENFORCE:
-                why = f"enforcement is {boundary.enforcement}"
-                await self.remedy.release(key, body, boundary, why)
-            elif self._may_act(key.namespace, boundary):
-                await self.remedy.remedy(key, body, boundary, denied)
+            await self.remedy.look(key, body, boundary, denied)
+            self.ways_back.seen(key, body, boundary)
         if key not in self.queues.pending:
-            self.remedy.forget(key)
+            self._forget(key)
         elif self.queues.pending[key] is not body:
             return  # newer, and queued again
         elif self.state.boundaries.get(key.namespace) == boundary:
@@ -68,29 +70,29 @@ class Auditor:
             # What changed the boundary meanwhile saw that this object was on its way already.
             self.queues.audit(key, body)
 
-    def _may_act(self, namespace: str, boundary: ZoneBoundary) -> bool:
-        """Whether what runs in a namespace may be put back by a boundary.
+    async def take(self, key: AuditKey) -> None:
+        """Take an object's turn: judge it as it is this moment, and act if it must be."""
+        acted = False
+        try:
+            body = await self.api.get(resources.WORKLOADS[key.kind], key.namespace, key.name)
+            boundary = self.state.boundaries.get(key.namespace)
+            if body is None or boundary is None:
+                self.remedy.waits(key, waiting=False)
+                return
+            body = {**body, "kind": key.kind}
+            failures = await self._failures(body, boundary)
+            denied = tuple(f for f in failures if f.severity is Severity.DENY)
+            if may_act(self.state, key.namespace, boundary):
+                acted = await self.remedy.take(key, body, boundary, denied)
+            else:
+                self.remedy.waits(key, waiting=False)
+        finally:
+            if not acted:
+                self.budget.give_back()
 
-        The boundary must stand, and a declaration that is there must ask for
-        the same: one that was lowered while nobody looked is not acted on.
-        """
-        seen = self.state.namespaces.get(namespace)
-        stands = (
-            self.state.carries(namespace, boundary.workload)
-            and seen is not None
-            and seen.boundary is not None
-            and seen.boundary.enforcement == Enforcement.ENFORCE
-        )
-        declared = self.state.workloads.get(boundary.workload)
-        return (
-            stands
-            and declared is not None
-            and not declared.deleting
-            and declared.spec is not None
-            and declared.spec.enforcement is Enforcement.ENFORCE
-            and declared.spec.clinical_impact == boundary.impact
-            and boundary.workload in self.state.claiming(namespace)
-        )
+    def _forget(self, key: AuditKey) -> None:
+        self.remedy.forget(key)
+        self.ways_back.forget(key)
 
     async def judge_zone(self, namespace: str, boundary: ZoneBoundary) -> None:
         """Judge everything that runs in a zone by a boundary that is about to stand.
@@ -138,7 +140,7 @@ class Auditor:
         self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]
     ) -> tuple[Failure, ...]:
         """Note the verdict on an object, and return the failures that deny."""
-        if key.kind in REMEDIED:
+        if key.kind in ROLLING:
             readers = self.state.readers.setdefault(key.namespace, {})
             readers[key.kind, key.name] = env_secrets(body["spec"]["template"])
         denied = tuple(f for f in failures if f.severity is Severity.DENY)

@@ -41,7 +41,7 @@ class Backups:
 
     api: Api
     state: State
-    alarms: Alarms
+    alarms: Alarms[str]
     clock: Clock
 
     async def make(

@@ -164,6 +164,9 @@ class Observer:
                 self.state.quarantined,
                 self.state.owned,
                 self.state.readers,
+                self.state.waiting,
+                self.state.conflicts,
+                self.state.ways_back,
                 self.state.judged,
                 self.queues.later,
             ):
@@ -289,6 +292,7 @@ class Observer:
             if body is None:
                 self.queues.pending.pop(AuditKey(kind, namespace, name), None)
                 self._forget(namespace, kind, name)
+                self.queues.audits.add(AuditKey(kind, namespace, name))
             else:
                 self.queues.audit(AuditKey(kind, namespace, name), body)
 

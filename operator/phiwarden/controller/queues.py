@@ -9,7 +9,7 @@ from typing import Any
 from phiwarden.controller.workqueue import WorkQueue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class AuditKey:
     """An object that runs in a zone."""
 
@@ -28,11 +28,15 @@ class Queues:
     Attributes:
         workloads: names of PHIWorkloads.
         audits: objects; the object itself waits in `pending` and is dropped once judged.
+        turns: objects that may have to be changed.
+        ways: objects whose way back is to be tried on paper.
         later: objects, by namespace, that wait for their boundary to stand.
     """
 
     workloads: WorkQueue[str]
     audits: WorkQueue[AuditKey]
+    turns: WorkQueue[AuditKey]
+    ways: WorkQueue[AuditKey]
     pending: dict[AuditKey, Mapping[str, Any]] = field(default_factory=dict)
     later: dict[str, dict[AuditKey, Mapping[str, Any]]] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from phiwarden.api import names
 from phiwarden.api.status import ConditionType
@@ -16,11 +16,10 @@ from phiwarden.boundary.model import BoundaryPlan, Facts, ZonePlan
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.events import EventType, Recorder
-from phiwarden.controller import report
+from phiwarden.controller import backup_conditions, remedy_conditions, report
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
-from phiwarden.controller.backup_conditions import WARNINGS
 from phiwarden.controller.backups import Backups
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
@@ -56,7 +55,7 @@ class Reconciler:
     reliance: Reliance
     recorder: Recorder
     restarts: Restarts
-    alarms: Alarms
+    alarms: Alarms[str]
     clock: Clock
 
     async def reconcile(self, name: str) -> None:
@@ -206,7 +205,7 @@ class Reconciler:
         before = self.state.statuses.get(declared.name, {})
         # Told first: an operator that ends in between must not leave it untold.
         await self._warn_of_agreements(declared, before, written)
-        await self._warn_of_backups(declared, before, written)
+        await self._warn(declared, before, written)
         stored = await self.api.apply(resources.PHIWORKLOAD, body, subresource="status")
         # At once, and not when the watch tells: a look in between must not take the
         # old report for the current one.
@@ -230,11 +229,11 @@ class Reconciler:
                 now["message"],
             )
 
-    async def _warn_of_backups(
+    async def _warn(
         self, declared: Declared, before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> None:
-        """Tell of backups that are late or fail, once for each change of the reason."""
-        for kind, (begins, reasons) in WARNINGS.items():
+        """Tell of what people have to look at, once for each change of the reason."""
+        for kind, (begins, reasons) in _WARNINGS.items():
             now = report.find(after, kind)
             reason = now.get("reason")
             if reason in reasons and reason != report.find(before, kind).get("reason"):
@@ -246,6 +245,9 @@ class Reconciler:
                     f"{begins}{reason}",
                     now["message"],
                 )
+
+
+_WARNINGS: Final = {**backup_conditions.WARNINGS, **remedy_conditions.WARNINGS}
 
 
 class Incomplete(Exception):

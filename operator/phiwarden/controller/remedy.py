@@ -1,77 +1,106 @@
-"""Carries plans out: rolls back, isolates, scales to zero, and lets go again."""
+"""Carries plans out: puts back, isolates, stops, and lets go again; each step survives its end."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
+from weakref import WeakValueDictionary
 
-from phiwarden.api import names
-from phiwarden.api.status import Remediation
-from phiwarden.api.workload import ClinicalImpact
+from phiwarden.api.history import Act, Cause
+from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
-from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import MERGE_PATCH, Api, Refused
-from phiwarden.cluster.events import EventType, Recorder
-from phiwarden.cluster.selectors import selector
+from phiwarden.cluster.client import Api, Refused
+from phiwarden.controller.alarms import Alarms
+from phiwarden.controller.authority import may_act
+from phiwarden.controller.budget import Budget
+from phiwarden.controller.calendar import Clock
+from phiwarden.controller.histories import Histories
+from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.rollouts import Rollouts
 from phiwarden.controller.state import Quarantined, State
-from phiwarden.evidence.decisions import Decision, record
-from phiwarden.remediation.history import Revision, author_of_template, revision_of, revisions
-from phiwarden.remediation.plan import Action, Plan, decide, needs_history
+from phiwarden.controller.telling import Teller
+from phiwarden.remediation import memory as remembered
+from phiwarden.remediation import turns
+from phiwarden.remediation.history import author_of_template, revision_of
+from phiwarden.remediation.pause import asked
+from phiwarden.remediation.plan import (
+    CHANGING,
+    Action,
+    Case,
+    Plan,
+    decide,
+    decide_failed,
+    needs_history,
+    template_digest,
+    tolerated,
+)
+from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
-from phiwarden.rulebook.failures import Failure, summary
+from phiwarden.rulebook.failures import Failure
 
-DEPLOYMENT: Final = resources.WORKLOADS["Deployment"]
-REPLICA_SET: Final = resources.WORKLOADS["ReplicaSet"]
+QUARANTINED = (Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
 
 
 @dataclass
 class Remedy:
-    """Puts Deployments back, one at a time and guarded by their resource version."""
+    """Decides at once what has to be protected, and acts in turns."""
 
     api: Api
     state: State
     queues: Queues
     judge: Judge
-    recorder: Recorder
-    clock: Callable[[], dt.datetime]
+    histories: Histories
+    isolation: Isolation
+    rollouts: Rollouts
+    budget: Budget
+    teller: Teller
+    alarms: Alarms[AuditKey]
+    clock: Clock
     _planned: dict[AuditKey, tuple[Any, Plan]] = field(default_factory=dict)
+    _locks: WeakValueDictionary[AuditKey, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
-    async def remedy(
+    async def look(
         self,
         key: AuditKey,
         body: Mapping[str, Any],
         boundary: ZoneBoundary,
-        failures: Sequence[Failure],
+        denied: Sequence[Failure],
     ) -> None:
-        """Make and carry out the plan for a Deployment that breaks rules."""
-        known = self._planned.get(key)
-        question = (body["metadata"]["uid"], body["metadata"].get("generation"), boundary)
-        if known is not None and known[0] == question:
-            # Asked before: only its pods may be new.
-            await self._isolate(key, body, known[1])
-            return
-        plan = await self.plan(key, body, boundary, failures)
-        if plan.harmless and self._may_be_labelled(key):
-            await self._label_pods(key, body, None)
-        if plan.held:
-            await self.note(key, body, plan)  # first: a step that fails must not cost a pod
-        try:
-            acted = await self._carry_out(key, body, plan)
-        except Refused:
-            if boundary.impact == ClinicalImpact.DIRECT_CARE:
-                unmended = Plan(Action.LEAVE, "it cannot be put back", held=True)
-                await self.note(key, body, unmended)
-            raise
-        if plan.action is not Action.ROLL_BACK:
-            self._planned[key] = (question, plan)
-        await self.note(key, body, plan)
-        if acted or not (plan.harmless or self._told_before(key, boundary, plan)):
-            await self._tell(key, body, boundary, failures, plan)
+        """Take in an object that was seen and judged; what has to change waits for its turn."""
+        async with self._lock(key):
+            await self._settle(key, body, boundary)
+            self.rollouts.seen(key, body)
+            if denied and boundary.enforcement == Enforcement.ENFORCE:
+                if may_act(self.state, key.namespace, boundary):
+                    await self._denied(key, body, boundary, denied)
+                return
+            lowered = f"enforcement is {boundary.enforcement}"
+            why = lowered if denied else "it keeps the rules again"
+            await self._release(key, body, boundary, why)
+            if self.rollouts.worth_a_look(key, body, boundary):
+                self.queues.turns.add(key)
+
+    async def take(
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        boundary: ZoneBoundary,
+        denied: Sequence[Failure],
+    ) -> bool:
+        """Act on an object as it is this moment; return whether anything was changed."""
+        async with self._lock(key):
+            await self._settle(key, body, boundary)
+            if denied:
+                return await self._remedy(key, body, boundary, denied)
+            self.waits(key, waiting=False)
+            if await self.rollouts.failed(key, body, boundary):
+                return await self._take_back(key, body, boundary)
+        return False
 
     async def plan(
         self,
@@ -81,218 +110,309 @@ class Remedy:
         failures: Sequence[Failure],
     ) -> Plan:
         """Return the plan for an object that is denied, from its history as it is now."""
-        history: tuple[Revision, ...] = ()
-        if needs_history(key.kind, failures):
-            history = revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
-        return decide(body, boundary, failures, history, self.judge)
+        rolls = needs_history(key.kind, failures)
+        return decide(
+            body, boundary, failures, await self._case(key, body, rolls=rolls), self.judge
+        )
+
+    async def _case(self, key: AuditKey, body: Mapping[str, Any], *, rolls: bool) -> Case:
+        history = await self.isolation.history(key, body) if rolls else ()
+        memory = self.histories.of(key, body)
+        paused = await self._pause(key, body, memory)
+        missing = self.state.missing_in(key.namespace)
+        return Case(history, memory, missing, paused)
 
     async def note(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> None:
         """Remember what is in quarantine or held; the boundary and the status follow from it."""
-        makers = await self._makers(key, body) if plan.held else ()
+        makers = await self.isolation.makers(key, body) if plan.held else ()
         known = self.state.quarantined.setdefault(key.namespace, {})
         before = known.get((key.kind, key.name))
-        if plan.held or plan.action in (Action.ISOLATE, Action.SCALE_TO_ZERO):
+        if plan.held or plan.action in QUARANTINED:
             was = before.quarantine if before is not None and not plan.harmless else None
             known[key.kind, key.name] = Quarantined(
                 plan.quarantine or was, held=plan.held, harmless=plan.harmless, makers=makers
             )
         elif plan.action is Action.ROLL_BACK or plan.harmless:
             known.pop((key.kind, key.name), None)
-        if before != known.get((key.kind, key.name)):
-            self._touch(key.namespace)
-
-    async def _makers(self, key: AuditKey, body: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return what makes an object's pods, by the name that owners have in pods.
-
-        Of a Deployment the ReplicaSets that it controls and that run, or would if it were scaled
-        up. A name that looks like one of them proves nothing.
-        """
-        if key.kind != "Deployment":
-            return (f"{key.kind}/{key.name}",)
-        replica_sets = await self._replica_sets(key, body)
-        running = {rs["metadata"]["name"] for rs in replica_sets if rs["spec"].get("replicas")}
-        return tuple(
-            sorted(
-                f"ReplicaSet/{revision.replica_set}"
-                for revision in revisions(body["metadata"]["uid"], replica_sets)
-                if revision.replica_set in running or _same(revision.template, body)
-            )
-        )
+        if before != known.get((key.kind, key.name)) or self._conflict(key, plan.conflict):
+            self.touch(key)
 
     def forget(self, key: AuditKey) -> None:
         """Drop what is known of an object that is gone."""
         self._planned.pop(key, None)
-        if self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None):
-            self._touch(key.namespace)
+        self.histories.forget(key)
+        self.budget.gone(key)
+        self.rollouts.forget(key)
+        self.waits(key, waiting=False)
+        held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
+        if held is not None or self._conflict(key, ""):
+            self.touch(key)
 
-    async def release(
-        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, why: str
+    def order(self, key: AuditKey) -> tuple[int, ...]:
+        """Return the place of an object among those that wait for a turn."""
+        boundary = self.state.boundaries.get(key.namespace)
+        impact = boundary.impact if boundary is not None else ClinicalImpact.ADMINISTRATIVE
+        return turns.order(impact, failed_rollout=self.rollouts.urgent(key))
+
+    def waits(self, key: AuditKey, *, waiting: bool) -> None:
+        """Note whether an object waits for its turn."""
+        known = self.state.waiting.setdefault(key.namespace, set())
+        place = (key.kind, key.name)
+        if waiting == (place in known):
+            return
+        (known.add if waiting else known.discard)(place)
+        self.touch(key)
+
+    def touch(self, key: AuditKey) -> None:
+        """Have the status of whoever declares an object's zone say what is true now."""
+        for workload in self.state.claiming(key.namespace):
+            self.queues.workloads.add(workload)
+
+    async def _denied(
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        boundary: ZoneBoundary,
+        failures: Sequence[Failure],
     ) -> None:
-        """Let go of an object, if it was in quarantine or held."""
-        self._planned.pop(key, None)
-        if not self._may_be_labelled(key):
+        """Protect direct care at once, keep what is apart apart, and ask for a turn for the rest."""
+        known = self._planned.get(key)
+        if known is not None and known[0] == self._question(key, body, boundary):
+            # Asked before: only its pods may be new.
+            if known[1].quarantine is not None:
+                await self.isolation.label(key, body, known[1].quarantine)
             return
-        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
-        released = await self._label_pods(key, body, None)
-        if known is None and not released:
-            return
-        self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
-        self._touch(key.namespace)
-        plan = Plan(Action.RELEASE, why)
-        await self._tell(key, body, boundary, (), plan)
+        if boundary.impact == ClinicalImpact.DIRECT_CARE or tolerated(failures):
+            plan = await self.plan(key, body, boundary, failures)
+            if plan.held or plan.harmless:
+                await self.note(key, body, plan)  # a step that fails must not cost a pod
+            if plan.harmless:
+                await self._unlabel(key, body)
+                self._planned[key] = (self._question(key, body, boundary), plan)
+                return
+        self.waits(key, waiting=True)
+        self.queues.turns.add(key)
 
-    def _may_be_labelled(self, key: AuditKey) -> bool:
-        """Return whether an object's pods may carry the label of the quarantine."""
-        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
-        return known is not None or key.namespace in self.state.labelled
-
-    async def _carry_out(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> bool:
-        """Act, and return whether anything had to be done.
-
-        Raises:
-            Refused: the plan went stale, or the API server refuses it; it is made anew.
-        """
-        match plan.action:
-            case Action.ROLL_BACK:
-                assert plan.target is not None  # a rollback has one
-                await self._replace(body, "/spec/template", plan.target.template)
-                return True
-            case Action.SCALE_TO_ZERO if body["spec"].get("replicas", 1) != 0:
-                await self._replace(body, "/spec/replicas", 0)
-                return True
-            case Action.HOLD | Action.ISOLATE:
-                return await self._isolate(key, body, plan)
-        return False
-
-    async def _replace(self, body: Mapping[str, Any], path: str, value: Any) -> None:
-        """Replace one field, only if nobody changed the object since it was judged."""
-        await self.api.amend(DEPLOYMENT, body, {"op": "replace", "path": path, "value": value})
-
-    async def _isolate(self, key: AuditKey, body: Mapping[str, Any], plan: Plan) -> bool:
-        if plan.quarantine is None:
-            return False
-        return await self._label_pods(key, body, plan.quarantine) > 0
-
-    async def _label_pods(
-        self, key: AuditKey, body: Mapping[str, Any], quarantine: Quarantine | None
-    ) -> int:
-        """Mark an object's own pods as cut off, or no longer; return how many changed.
-
-        A label on the pods and not on the template: the template stays the
-        team's, and nothing restarts. Its own pods are those that its
-        controller made: a selector may match another's, too.
-        """
-        owners = {body["metadata"]["uid"]}
-        if key.kind == "Deployment":
-            owners = {
-                replica_set["metadata"]["uid"]
-                for replica_set in await self._replica_sets(key, body)
-                if _controller(replica_set) in owners
-            }
-        pods = await self.api.list(
-            resources.collection(resources.POD, key.namespace),
-            {"labelSelector": selector(body["spec"].get("selector") or {})},
-        )
-        patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
-        wrong = [
-            pod["metadata"]["name"]
-            for pod in pods
-            if _controller(pod) in owners
-            and (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
-        ]
-        await asyncio.gather(*(self._label_pod(key.namespace, name, patch) for name in wrong))
-        if quarantine is not None:
-            self.state.labelled.add(key.namespace)
-        return len(wrong)
-
-    async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the ReplicaSets that a Deployment's selector matches."""
-        wanted = selector(body["spec"].get("selector") or {})
-        path = resources.collection(REPLICA_SET, key.namespace)
-        return await self.api.list(path, {"labelSelector": wanted})
-
-    async def _label_pod(self, namespace: str, name: str, patch: Any) -> None:
+    async def _remedy(
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        boundary: ZoneBoundary,
+        failures: Sequence[Failure],
+    ) -> bool:
+        plan = await self.plan(key, body, boundary, failures)
+        if plan.held:
+            await self.note(key, body, plan)
         try:
-            await self.api.patch(resources.POD, namespace, name, patch, content=MERGE_PATCH)
-        except Refused as refused:
-            if refused.code != 404:
-                raise
+            acted = await self._carry_out(key, body, boundary, failures, plan)
+        except Refused:
+            if boundary.impact == ClinicalImpact.DIRECT_CARE:
+                unmended = Plan(Action.LEAVE, "it cannot be put back", held=True)
+                await self.note(key, body, unmended)
+            raise
+        if acted is None:
+            return False  # no turn for it now; it is asked again
+        self.waits(key, waiting=False)
+        if plan.action is not Action.ROLL_BACK:
+            self._planned[key] = (self._question(key, body, boundary), plan)
+        await self.note(key, body, plan)
+        return acted
 
-    async def _tell(
+    async def _take_back(
+        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary
+    ) -> bool:
+        """Take back a rollout that failed."""
+        case = await self._case(key, body, rolls=True)
+        plan = decide_failed(body, boundary, case, self.judge)
+        acted = await self._carry_out(key, body, boundary, (), plan)
+        if self._conflict(key, plan.conflict):
+            self.touch(key)
+        return bool(acted)
+
+    async def _carry_out(
         self,
         key: AuditKey,
         body: Mapping[str, Any],
         boundary: ZoneBoundary,
         failures: Sequence[Failure],
         plan: Plan,
-    ) -> None:
-        """Write down who, what, when and why: log, status and an Event on the object."""
-        rules = tuple(dict.fromkeys(failure.rule for failure in failures))
-        author = author_of_template(body)
-        declared = self.state.workloads.get(boundary.workload)
-        decision = Decision(
-            action=plan.action.value,
-            workload=boundary.workload,
-            zone=boundary.zone,
-            namespace=key.namespace,
-            kind=key.kind,
-            name=key.name,
-            rules=rules,
-            why=plan.why,
-            time=self.clock(),
-            generation=declared.generation if declared is not None else None,
-            changed_by=author.manager if author is not None else None,
-            changed_at=author.time if author is not None else None,
-            from_revision=revision_of(body),
-            to_revision=plan.target.number if plan.target is not None else None,
-        )
-        record(decision)
-        self._remember(decision)
-        await self.recorder.tell(
-            body,
-            resources.kind_of(key.kind),
-            EventType.NORMAL if plan.action is Action.RELEASE else EventType.WARNING,
-            plan.action.value,
-            f"{', '.join(rules) or 'PHIWorkload ' + boundary.workload}: {plan.why}. {summary(failures)}",
-        )
+    ) -> bool | None:
+        """Act, and return whether anything had to be done; None if it may not be done yet.
 
-    def _told_before(self, key: AuditKey, boundary: ZoneBoundary, plan: Plan) -> bool:
-        """Whether the newest remediation of the object says the same, as after a restart."""
-        if plan.action is Action.ROLL_BACK:
-            return False
-        for known in self.state.remembered(boundary.workload):
-            if (known.kind, known.namespace, known.name) == (key.kind, key.namespace, key.name):
-                return known.action == plan.action.value
-        return False
-
-    def _remember(self, decision: Decision) -> None:
-        self.state.remembered(decision.workload).appendleft(
-            Remediation(
-                time=decision.time.replace(microsecond=0),
-                namespace=decision.namespace,
-                kind=decision.kind,
-                name=decision.name,
-                action=decision.action,
-                from_revision=decision.from_revision,
-                to_revision=decision.to_revision,
-                rules=decision.rules,
-                changed_by=decision.changed_by,
-                message=decision.why,
+        Raises:
+            Refused: the plan went stale, or the API server refuses it; it is made anew.
+        """
+        operations = changes(plan, body)
+        if operations:
+            if not self.budget.admits(key):
+                self.touch(key)
+                return None
+            await self._change(
+                key, body, boundary, _act(plan, body, failures, self.clock()), operations
             )
+            return True
+        acted = plan.quarantine is not None and await self.isolation.label(
+            key, body, plan.quarantine
         )
-        self._touch(decision.namespace)
+        quiet = plan.harmless or plan.action in CHANGING or _one_of_many(body)
+        if not quiet and (acted or not self.teller.told_before(key, boundary, plan)):
+            await self.teller.tell(key, body, boundary, failures, plan)
+        return bool(acted)
 
-    def _touch(self, namespace: str) -> None:
-        for workload in self.state.claiming(namespace):
-            self.queues.workloads.add(workload)
+    async def _change(
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        boundary: ZoneBoundary,
+        act: Act,
+        operations: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Change an object, only if nobody changed it since, so that it is done and told once."""
+        before = self.histories.of(key, body)
+        await self.histories.write(key, body, remembered.intending(before, act))
+        try:
+            await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
+        except Refused:
+            await self.histories.write(key, body, remembered.forgoing(before))
+            raise
+        await self._finish(key, body, boundary, act)
+
+    async def _settle(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> None:
+        """Bring to its end what was begun, by an operator that ended in the middle of it."""
+        memory = self.histories.of(key, body)
+        self.teller.recall(key, boundary, memory.acts)
+        act = memory.pending
+        if act is None:
+            return
+        if _happened(act, body):
+            await self._finish(key, body, boundary, act)
+        else:
+            await self.histories.write(key, body, remembered.forgoing(memory))
+
+    async def _finish(
+        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, act: Act
+    ) -> None:
+        await self.teller.tell_act(key, body, boundary, act)
+        memory = self.histories.of(key, body)
+        await self.histories.write(key, body, remembered.done(memory))
+        if act.action == "RolledBack":
+            self.budget.sent(key)
+
+    async def _release(
+        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, why: str
+    ) -> None:
+        """Let go of an object, if it was stopped, in quarantine or held."""
+        self._planned.pop(key, None)
+        self.waits(key, waiting=False)
+        self.alarms.set(key, "pause", None)
+        if self._conflict(key, ""):
+            self.touch(key)
+        started = await self._start_again(key, body, boundary, why)
+        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
+        released = await self._unlabel(key, body)
+        if known is None and not released:
+            return
+        self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
+        self.touch(key)
+        if not started and not (known is not None and known.harmless and not released):
+            plan = Plan(Action.RELEASE, why)
+            await self.teller.tell(key, body, boundary, (), plan)
+
+    async def _start_again(
+        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, why: str
+    ) -> bool:
+        """Start what was stopped; return whether it was."""
+        memory = self.histories.of(key, body)
+        if not memory.stopped:
+            return False
+        operations = restart(memory, body)
+        if operations:
+            await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
+        await self.teller.tell(
+            key, body, boundary, (), Plan(Action.RELEASE, f"{why}; it is started")
+        )
+        await self.histories.write(key, body, remembered.let_go(memory))
+        return True
+
+    async def _unlabel(self, key: AuditKey, body: Mapping[str, Any]) -> int:
+        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
+        if known is None and key.namespace not in self.state.labelled:
+            return 0
+        return await self.isolation.label(key, body, None)
+
+    async def _pause(
+        self, key: AuditKey, body: Mapping[str, Any], memory: remembered.Memory
+    ) -> str:
+        """Return why people on call want nothing done now; what they asked for is recorded."""
+        wanted = asked(body, self.clock())
+        if wanted.problem:
+            await self.teller.note(body, key.kind, "PauseNotGranted", wanted.problem)
+        pause = wanted.pause
+        self.alarms.set(key, "pause", pause.until if pause is not None else None)
+        if pause is None:
+            return ""
+        if memory.pause != pause:
+            recorded = memory.model_copy(update={"pause": pause})
+            await self.histories.write(key, body, recorded)
+        by = f" by {pause.by}" if pause.by else ""
+        because = f": {pause.reason}" if pause.reason else ""
+        return f"paused until {pause.until:%Y-%m-%d %H:%M} UTC{by}{because}"
+
+    def _conflict(self, key: AuditKey, conflict: str) -> bool:
+        """Note who insists on what an object has; return whether that is news."""
+        known = self.state.conflicts.setdefault(key.namespace, {})
+        before = known.get((key.kind, key.name), "")
+        if conflict:
+            known[key.kind, key.name] = conflict
+        else:
+            known.pop((key.kind, key.name), None)
+        return before != conflict
+
+    def _question(
+        self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary
+    ) -> tuple[Any, ...]:
+        """Return all that a plan depends on and that changes without its being asked for."""
+        metadata = body["metadata"]
+        acts = self.histories.of(key, body).acts
+        pause = asked(body, self.clock())
+        return (metadata["uid"], metadata.get("generation"), boundary, acts[:1], pause)
+
+    def _lock(self, key: AuditKey) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
 
 
-def _same(template: Mapping[str, Any], deployment: Mapping[str, Any]) -> bool:
-    now = deployment["spec"]["template"]
-    return bool(template["spec"] == now["spec"])
+def _act(plan: Plan, body: Mapping[str, Any], failures: Sequence[Failure], now: dt.datetime) -> Act:
+    author = author_of_template(body)
+    found = body["spec"].get("replicas", 1) if plan.action is Action.SCALE_TO_ZERO else None
+    target = plan.target
+    rules = dict.fromkeys(failure.rule for failure in failures)
+    return Act(
+        time=now.replace(microsecond=0),
+        action=plan.action.value,
+        cause=plan.cause,
+        template=template_digest(body),
+        to_template=target.digest if target is not None else None,
+        replicas=found,
+        from_revision=revision_of(body),
+        to_revision=target.number if target is not None else None,
+        rules=tuple(rules),
+        changed_by=author.manager if author is not None else None,
+        message=plan.why,
+    )
 
 
-def _controller(obj: Mapping[str, Any]) -> str | None:
-    """Return the uid of what controls an object, or None."""
-    owners = obj["metadata"].get("ownerReferences") or ()
-    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+def _happened(act: Act, body: Mapping[str, Any]) -> bool:
+    """Return whether what was begun took place."""
+    if act.action == "RolledBack":
+        return template_digest(body) == act.to_template
+    if act.action == "ScaledToZero":
+        return bool(body["spec"].get("replicas") == 0)
+    return bool(body["spec"].get("suspend"))
+
+
+def _one_of_many(body: Mapping[str, Any]) -> bool:
+    """Return whether an object is told of with what made it: a Job of a CronJob."""
+    owners = body["metadata"].get("ownerReferences") or ()
+    return body["kind"] == "Job" and any(
+        owner.get("controller") and owner.get("kind") == "CronJob" for owner in owners
+    )

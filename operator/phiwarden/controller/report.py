@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from phiwarden.api.standing import SecretStatus
@@ -20,7 +21,7 @@ from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
 from phiwarden.backups.plan import Outlook
 from phiwarden.boundary.claims import Obstacle
 from phiwarden.boundary.model import BoundaryPlan, Facts
-from phiwarden.controller import backup_conditions, conditions
+from phiwarden.controller import backup_conditions, conditions, remedy_conditions
 from phiwarden.controller.conditions import Said
 from phiwarden.controller.state import Declared, State, Verdict
 from phiwarden.controller.volumes import class_statuses, statuses, with_backups
@@ -56,6 +57,7 @@ def status(
 ) -> Status:
     """Return what is true of a PHIWorkload now."""
     zones = tuple(_zone(declared.name, zone, spec, findings, state) for zone in spec.zones)
+    zones = tuple(_with_ways_back(zone, state) for zone in zones)
     violations = sum(zone.violation_count for zone in zones)
     volumes = statuses(
         declared.name, spec, facts, state.storage, state.statuses.get(declared.name, {})
@@ -69,7 +71,10 @@ def status(
         conditions.current(findings.secrets),
         backup_conditions.fresh(findings.backups),
         backup_conditions.recoverable(findings.backups),
+        remedy_conditions.rollback_ready(zones, state),
+        remedy_conditions.remediated(zones, state),
         conditions.compliant(zones, violations),
+        remedy_conditions.conflict(zones, state),
     )
     quarantined = sum(len(_quarantined(state, zone.namespace)) for zone in zones)
     return Status(
@@ -183,6 +188,11 @@ def _zone(
         message = f"enforcement is {spec.enforcement}: violations are not refused"
         return ZoneStatus(state="Observed", message=message, **common)
     return ZoneStatus(state="Enforced", **common)
+
+
+def _with_ways_back(zone: ZoneStatus, state: State) -> ZoneStatus:
+    without = tuple(islice(remedy_conditions.no_way_back(zone, state), MAX_LISTED))
+    return zone.model_copy(update={"without_way_back": without})
 
 
 def _quarantined(state: State, namespace: str) -> list[str]:

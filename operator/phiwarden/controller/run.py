@@ -22,8 +22,11 @@ from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.backups import Backups
+from phiwarden.controller.budget import Budget
 from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.histories import WRITERS, Histories
+from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
 from phiwarden.controller.queues import AuditKey, Queues
@@ -31,11 +34,14 @@ from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.restarts import Restarts
+from phiwarden.controller.rollouts import Rollouts
 from phiwarden.controller.secrets import SecretObserver
 from phiwarden.controller.settings import Settings
 from phiwarden.controller.state import State
 from phiwarden.controller.stores import StorageObserver
 from phiwarden.controller.teardown import Teardown
+from phiwarden.controller.telling import Teller
+from phiwarden.controller.ways_back import SCOUTS, WaysBack
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.chart import installed
 from phiwarden.rulebook.evaluate import Judge, judge_with
@@ -46,6 +52,7 @@ log = structlog.get_logger(__name__)
 
 RECONCILERS: Final = 16
 AUDITORS: Final = 8
+TURNS: Final = 4
 
 FIRST_AUDIT: Final = 30.0
 """Seconds that the first look at what runs may take before declarations are reconciled."""
@@ -54,6 +61,15 @@ FIRST_AUDIT: Final = 30.0
 def utc_now() -> dt.datetime:
     """Return the time. Nothing else in the controller asks the machine for it."""
     return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What has to be run."""
+
+    queues: Queues
+    histories: Histories
+    alarms: Alarms[AuditKey]
 
 
 class Forever:
@@ -92,9 +108,10 @@ class Controller:
     async def _start(self) -> None:
         """Connect, look at everything once, judge what runs, and begin to reconcile."""
         api = self._api = await Api.connect()
-        alarms = Alarms(self.clock)
+        alarms: Alarms[str] = Alarms(self.clock)
         reliance = Reliance(api, self.state)
-        queues = self._queues(api, alarms, reliance)
+        work = self._work(api, alarms, reliance)
+        queues = work.queues
         self.state.watches_secrets = self.settings.watch_secrets
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
@@ -111,8 +128,10 @@ class Controller:
         observer.check_enforcement()
         pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
         self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
+        await work.histories.load()
         await self._follow(running)
         self._spawn(queues.audits.run(AUDITORS), "audits")
+        self._spawn(work.histories.queue.run(WRITERS), "histories")
         if await self._first_audit(queues):
             observer.drop_gone_quarantine()
         self.state.judged.update(
@@ -120,6 +139,9 @@ class Controller:
         )
         await reliance.release()
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
+        self._spawn(queues.turns.run(TURNS), "turns")
+        self._spawn(queues.ways.run(SCOUTS), "ways back")
+        self._spawn(work.alarms.run(queues.turns.add), "rollouts")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
         self._spawn(alarms.run(queues.workloads.add), "alarms")
         log.info("controller.ready", version=__version__, workloads=len(self.state.workloads))
@@ -157,7 +179,7 @@ class Controller:
             if task.done():
                 raise kopf.PermanentError(f"{task.get_name()} has ended")
 
-    def _queues(self, api: Api, alarms: Alarms, reliance: Reliance) -> Queues:
+    def _work(self, api: Api, alarms: Alarms[str], reliance: Reliance) -> _Work:
         recorder = Recorder(api, self.clock)
 
         # The queues and those who work on them know each other.
@@ -167,9 +189,57 @@ class Controller:
         async def audit(key: AuditKey) -> None:
             await auditor.audit(key)
 
-        queues = Queues(WorkQueue("reconcile", reconcile), WorkQueue("audit", audit))
-        remedy = Remedy(api, self.state, queues, self.judge, recorder, self.clock)
-        auditor = Auditor(api, self.state, queues, self.judge, remedy)
+        async def take(key: AuditKey) -> None:
+            await auditor.take(key)
+
+        async def scout(key: AuditKey) -> None:
+            await ways_back.scout(key)
+
+        def ask(key: AuditKey) -> None:
+            queues.turns.add(key)
+
+        def order(key: AuditKey) -> tuple[int, ...]:
+            return remedy.order(key)
+
+        def standing(key: AuditKey) -> None:
+            self.state.halted = tuple(sorted(map(str, budget.failed))) if budget.halted else ()
+            remedy.touch(key)
+
+        def unremembered(missing: bool) -> None:  # noqa: FBT001 - a callback's only argument
+            if self.state.unremembered != missing:
+                self.state.unremembered = missing
+                for name in self.state.workloads:
+                    queues.workloads.add(name)
+
+        budget = Budget(self.settings.limits, self.clock, ask, standing)
+        queues = Queues(
+            WorkQueue("reconcile", reconcile),
+            WorkQueue("audit", audit),
+            WorkQueue("turn", take, order=order, gate=budget.turn),
+            WorkQueue("way back", scout),
+        )
+        histories = Histories(api, unremembered)
+        isolation = Isolation(api, self.state)
+        teller = Teller(self.state, queues, recorder, self.clock)
+        object_alarms: Alarms[AuditKey] = Alarms(self.clock)
+        rollouts = Rollouts(
+            api, self.state, histories, isolation, budget, teller, object_alarms, self.clock
+        )
+        remedy = Remedy(
+            api,
+            self.state,
+            queues,
+            self.judge,
+            histories,
+            isolation,
+            rollouts,
+            budget,
+            teller,
+            object_alarms,
+            self.clock,
+        )
+        ways_back = WaysBack(api, self.state, queues, self.judge, histories, isolation)
+        auditor = Auditor(api, self.state, queues, self.judge, remedy, budget, ways_back)
         reconciler = Reconciler(
             api,
             self.state,
@@ -185,7 +255,7 @@ class Controller:
             alarms,
             self.clock,
         )
-        return queues
+        return _Work(queues, histories, object_alarms)
 
     async def _follow(self, reflectors: list[Reflector]) -> None:
         for reflector in reflectors:

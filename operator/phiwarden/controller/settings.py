@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from phiwarden.boundary.secrets import SOURCES
+from phiwarden.remediation.turns import Limits
 
 
 class SettingsError(ValueError):
@@ -24,6 +25,7 @@ class Settings:
         gateway_namespaces: namespaces of ingress controllers and gateways.
         writers: user names of the operators that deliver secrets, by the kind of their objects.
         watch_secrets: whether metadata of Secrets may be looked at (secrets.watch).
+        limits: how much is put back at a time (remediation).
         rules: folder of the platform team's own rules; None where there are none.
     """
 
@@ -33,6 +35,7 @@ class Settings:
     rules: Path | None = None
     writers: Mapping[str, str] = field(default_factory=dict)
     watch_secrets: bool = True
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def namespace(self) -> str:
@@ -44,8 +47,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings.
 
     Raises:
-        SettingsError: PHIWARDEN_USERNAME is no user name of a service account, or
-            PHIWARDEN_SECRET_WRITERS names no kind of source.
+        SettingsError: PHIWARDEN_USERNAME is no user name of a service account,
+            PHIWARDEN_SECRET_WRITERS names no kind of source, or a limit is no number.
     """
     username = environment.get("PHIWARDEN_USERNAME", "")
     if username.count(":") != 3 or not username.startswith("system:serviceaccount:"):
@@ -61,7 +64,24 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         rules=Path(rules) if rules else None,
         watch_secrets=environment.get("PHIWARDEN_WATCH_SECRETS", "true") != "false",
         writers=_writers(environment.get("PHIWARDEN_SECRET_WRITERS", "")),
+        limits=_limits(environment),
     )
+
+
+def _limits(environment: Mapping[str, str]) -> Limits:
+    usual = Limits()
+    return Limits(
+        per_minute=_positive(environment, "PHIWARDEN_PUT_BACK_PER_MINUTE", usual.per_minute),
+        unready=_positive(environment, "PHIWARDEN_PUT_BACK_UNREADY", usual.unready),
+        failures=_positive(environment, "PHIWARDEN_PUT_BACK_FAILURES", usual.failures),
+    )
+
+
+def _positive(environment: Mapping[str, str], name: str, usual: int) -> int:
+    text = environment.get(name, str(usual))
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"{name} must be a whole number of at least 1, and is {text!r}")
+    return int(text)
 
 
 def _listed(text: str) -> tuple[str, ...]:

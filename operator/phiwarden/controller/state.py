@@ -7,8 +7,7 @@ needed, and keeps memory small at hundreds of workloads.
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +17,7 @@ from phiwarden.boundary.claims import Claimant, Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
+from phiwarden.remediation.references import References
 from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.storage.claims import Claim, Snapshot, Storage
 from phiwarden.storage.read import Policy
@@ -86,6 +86,21 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class WayBack:
+    """Whether a workload could go back to an earlier revision.
+
+    Attributes:
+        revision: the one that it would go back to; None if there is none.
+        why: why there is none.
+        needs: what that revision needs to be there.
+    """
+
+    revision: int | None
+    why: str = ""
+    needs: References | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What we made to ask a store for a secret.
 
@@ -116,7 +131,12 @@ class State:
         verdicts: what was found of objects that run in zones, by namespace.
         quarantined: what is in quarantine, by namespace.
         labelled: namespaces in which pods carry the quarantine label.
-        remediations: what was put back, by workload.
+        remediations: what was put back, by workload, newest first.
+        waiting: what waits for its turn to be put back, by namespace.
+        conflicts: who insists on what was put back, by namespace and object.
+        ways_back: whether going back would work, by namespace and object.
+        halted: put-backs that did not become ready, if they are so many that no more are made.
+        unremembered: whether the cluster lacks the kind that memory is kept in.
         storage_classes: StorageClasses, by name.
         marked: names of StorageClasses that carry our mark (`names.RELIED_ON`).
         unmarkable: those that could not be marked, by name, and prove nothing until they are.
@@ -150,7 +170,12 @@ class State:
     judged: dict[str, ZoneBoundary] = field(default_factory=dict)
     verdicts: dict[str, dict[ObjectKey, Verdict]] = field(default_factory=dict)
     quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)
-    remediations: dict[str, deque[Remediation]] = field(default_factory=dict)
+    remediations: dict[str, list[Remediation]] = field(default_factory=dict)
+    waiting: dict[str, set[ObjectKey]] = field(default_factory=dict)
+    conflicts: dict[str, dict[ObjectKey, str]] = field(default_factory=dict)
+    ways_back: dict[str, dict[ObjectKey, WayBack]] = field(default_factory=dict)
+    halted: tuple[str, ...] = ()
+    unremembered: bool = False
     labelled: set[str] = field(default_factory=set)
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
     marked: set[str] = field(default_factory=set)
@@ -234,14 +259,42 @@ class State:
         found = self.quarantined.get(namespace, {}).values()
         return any(entry.held and not entry.harmless for entry in found)
 
-    def remembered(self, workload: str) -> deque[Remediation]:
+    def remembered(self, workload: str) -> list[Remediation]:
         """Return what was put back in a workload, newest first; survives in its status."""
         if workload not in self.remediations:
             stored = self.statuses.get(workload, {}).get("remediations") or ()
-            self.remediations[workload] = deque(
-                (Remediation.model_validate(entry) for entry in stored), maxlen=MAX_LISTED
-            )
+            self.remediations[workload] = [Remediation.model_validate(entry) for entry in stored]
         return self.remediations[workload]
+
+    def remember(self, workload: str, entry: Remediation) -> bool:
+        """Note what was put back; return whether that is news. The oldest are forgotten."""
+        known = self.remembered(workload)
+        if entry in known:
+            return False
+        # Of the same second the one that is told last is the newer one.
+        at = next((i for i, old in enumerate(known) if old.time <= entry.time), len(known))
+        if at >= MAX_LISTED:
+            return False
+        known.insert(at, entry)
+        del known[MAX_LISTED:]
+        return True
+
+    def missing_in(self, namespace: str) -> Callable[[References], Iterator[str]]:
+        """Return what tells what a pod template needs and a namespace has not, in words."""
+
+        def missing(needs: References) -> Iterator[str]:
+            known = self.secrets.get(namespace, {})
+            if self.watches_secrets:
+                yield from (f"Secret {name}" for name in sorted(needs.secrets - known.keys()))
+            claims = self.claims.get(namespace, {})
+            yield from (
+                f"PersistentVolumeClaim {name}" for name in sorted(needs.claims - claims.keys())
+            )
+            account = ("ServiceAccount", needs.account)
+            if needs.account != "default" and account not in self.owned.get(namespace, {}):
+                yield f"ServiceAccount {needs.account}"
+
+        return missing
 
 
 def _namespaces(declared: Declared) -> set[str]:

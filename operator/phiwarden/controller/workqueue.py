@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
@@ -33,10 +34,28 @@ def _told(error: Exception) -> str:
 class WorkQueue(Generic[K]):
     """Coalesces what happens to a key while it waits; never works on a key twice at once."""
 
-    def __init__(self, name: str, work: Callable[[K], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[K], Awaitable[None]],
+        *,
+        order: Callable[[K], tuple[int, ...]] = lambda _: (),
+        gate: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Make a queue.
+
+        Args:
+            name: for logs.
+            work: is done on each key.
+            order: of what waits the least comes first, and of equals the one that came first.
+            gate: is waited for before each key.
+        """
         self.name = name
         self._work = work
-        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        self._order = order
+        self._gate = gate
+        self._came = itertools.count()
+        self._ready: asyncio.PriorityQueue[tuple[tuple[int, ...], int, K]] = asyncio.PriorityQueue()
         self._waiting: set[K] = set()
         self._working: set[K] = set()
         self._again: set[K] = set()
@@ -53,7 +72,7 @@ class WorkQueue(Generic[K]):
             self._again.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
-            self._ready.put_nowait(key)
+            self._ready.put_nowait((self._order(key), next(self._came), key))
         self._note()
 
     async def settled(self) -> None:
@@ -74,7 +93,13 @@ class WorkQueue(Generic[K]):
 
     async def _worker(self) -> None:
         while True:
-            key = await self._ready.get()
+            entry = await self._ready.get()
+            if self._gate is not None:
+                await self._gate()
+                # What came meanwhile may come first.
+                self._ready.put_nowait(entry)
+                entry = self._ready.get_nowait()
+            *_, key = entry
             self._waiting.discard(key)
             self._working.add(key)
             try:

@@ -73,6 +73,7 @@ class Consequence(StrEnum):
     """What becomes of an object, worst first; deeds as Events and the status name them."""
 
     SCALED_TO_ZERO = "ScaledToZero"
+    SUSPENDED = "Suspended"
     ISOLATED = "Isolated"
     HELD = "Held"
     ROLLED_BACK = "RolledBack"

@@ -11,7 +11,7 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.preview.model import Broken, Change, Consequence, Fate, Object, Way
 from phiwarden.preview.network import lost
 from phiwarden.remediation.history import Revision, revisions
-from phiwarden.remediation.plan import REMEDIED, Action, Plan, decide, needs_history
+from phiwarden.remediation.plan import REMEDIED, Action, Case, Plan, decide, needs_history
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
@@ -22,6 +22,7 @@ _DEEDS: Final = {
     Action.HOLD: Consequence.HELD,
     Action.ISOLATE: Consequence.ISOLATED,
     Action.SCALE_TO_ZERO: Consequence.SCALED_TO_ZERO,
+    Action.SUSPEND: Consequence.SUSPENDED,
     Action.LEAVE: Consequence.REFUSED,
 }
 
@@ -100,7 +101,7 @@ def _foreseen(
             return Consequence.UNTOLD, None
         uid = obj["metadata"]["uid"]
         history = revisions(uid, around.replica_sets.get(uid, ()))
-    plan = decide(obj, boundary, denied, history, around.judge)
+    plan = decide(obj, boundary, denied, Case(history), around.judge)
     return _DEEDS[plan.action], plan
 
 

@@ -1,7 +1,9 @@
-"""The revisions of a Deployment, as its ReplicaSets keep them."""
+"""The revisions of a workload, as its ReplicaSets or ControllerRevisions keep them."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +11,11 @@ from typing import Any, Final
 REVISION: Final = "deployment.kubernetes.io/revision"
 """Annotation of Deployments and ReplicaSets; set by the deployment controller."""
 
-_HASH: Final = "pod-template-hash"
+HASH: Final = "pod-template-hash"
+"""Label that the deployment controller adds to each template of its own."""
+
+REVISION_HASH: Final = "controller-revision-hash"
+"""Label of a StatefulSet's or DaemonSet's pods: name, or hash, of their ControllerRevision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +24,17 @@ class Revision:
 
     Attributes:
         number: counts up; a template that comes back takes a new number.
-        replica_set: name of the ReplicaSet that keeps it.
-        template: the pod template, as the Deployment had it.
+        keeper: name of the ReplicaSet or ControllerRevision that keeps it.
+        template: the pod template, as the workload had it.
+        digest: of the template, see `digest_of`.
+        ready: whether pods of it are available now.
     """
 
     number: int
-    replica_set: str
+    keeper: str
     template: Mapping[str, Any]
+    digest: str
+    ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +50,114 @@ class Author:
     time: str
 
 
+def digest_of(template: Mapping[str, Any]) -> str:
+    """Return a digest of what a pod template says, wherever it is kept.
+
+    What its keeper adds, or leaves out as empty, makes no difference. A
+    ReplicaSet that was edited by hand has another template, and another digest.
+    """
+    clean = _pruned(_unhashed(template))
+    metadata = {k: v for k, v in (clean.get("metadata") or {}).items() if v}
+    text = json.dumps({**clean, "metadata": metadata}, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _pruned(entry) for key, entry in value.items() if entry is not None}
+    return [_pruned(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _unhashed(template: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = template.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH}
+    kept = {key: value for key, value in template.items() if key != "$patch"}
+    return {**kept, "metadata": {**metadata, "labels": labels}}
+
+
 def revision_of(obj: Mapping[str, Any]) -> int | None:
     """Return the revision number that an object carries, or None."""
     value = (obj["metadata"].get("annotations") or {}).get(REVISION, "")
     return int(value) if value.isdecimal() else None
 
 
+def controller_of(obj: Mapping[str, Any]) -> str | None:
+    """Return the uid of what controls an object, or None."""
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return next((owner.get("uid") for owner in owners if owner.get("controller")), None)
+
+
 def revisions(uid: str, replica_sets: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
     """Return the revisions of the Deployment with that uid, newest first.
 
-    ReplicaSets without a number, or of another owner, are left out. The hash
-    label that the deployment controller adds to each template is taken off.
+    ReplicaSets without a number, or of another owner, are left out.
+    """
+    found = [
+        _revision(
+            number,
+            replica_set["metadata"]["name"],
+            replica_set["spec"]["template"],
+            ready=bool((replica_set.get("status") or {}).get("availableReplicas")),
+        )
+        for replica_set in replica_sets
+        if controller_of(replica_set) == uid and (number := revision_of(replica_set)) is not None
+    ]
+    return _newest_first(found)
+
+
+def kept_revisions(uid: str, kept: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
+    """Return the revisions of the StatefulSet or DaemonSet with that uid, newest first.
+
+    What a ControllerRevision keeps is a patch of the object; one that holds no
+    template, or belongs to another owner, is left out.
     """
     found = []
-    for replica_set in replica_sets:
-        metadata = replica_set["metadata"]
-        number = revision_of(replica_set)
-        owners = metadata.get("ownerReferences") or ()
-        if number is None or not any(
-            owner.get("controller") and owner.get("uid") == uid for owner in owners
-        ):
-            continue
-        template = replica_set["spec"]["template"]
-        labels = template.get("metadata", {}).get("labels") or {}
-        kept = {key: value for key, value in labels.items() if key != _HASH}
-        clean = {**template, "metadata": {**template.get("metadata", {}), "labels": kept}}
-        found.append(Revision(number, metadata["name"], clean))
+    for entry in kept:
+        template = ((entry.get("data") or {}).get("spec") or {}).get("template")
+        if controller_of(entry) == uid and isinstance(template, Mapping):
+            name = entry["metadata"]["name"]
+            found.append(_revision(entry.get("revision", 0), name, template))
+    return _newest_first(found)
+
+
+def _revision(
+    number: int, keeper: str, template: Mapping[str, Any], *, ready: bool = False
+) -> Revision:
+    clean = _unhashed(_pruned(template))
+    return Revision(number, keeper, clean, digest_of(clean), ready)
+
+
+def _newest_first(found: list[Revision]) -> tuple[Revision, ...]:
     return tuple(sorted(found, key=lambda revision: revision.number, reverse=True))
 
 
 def author_of_template(obj: Mapping[str, Any]) -> Author | None:
     """Return who wrote the pod template last, by managedFields; None if nobody is named."""
+    return _author(obj, "f:template", "f:jobTemplate", within="f:spec")
+
+
+def author_of_annotation(obj: Mapping[str, Any], name: str) -> Author | None:
+    """Return who wrote an annotation last, by managedFields; None if nobody is named."""
     entries = [
         entry
         for entry in obj["metadata"].get("managedFields") or ()
-        if "f:template" in (entry.get("fieldsV1") or {}).get("f:spec", {})
+        if f"f:{name}"
+        in ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations", {})
     ]
+    return _newest(entries)
+
+
+def _author(obj: Mapping[str, Any], *fields: str, within: str) -> Author | None:
+    return _newest(
+        [
+            entry
+            for entry in obj["metadata"].get("managedFields") or ()
+            if any(f in (entry.get("fieldsV1") or {}).get(within, {}) for f in fields)
+        ]
+    )
+
+
+def _newest(entries: list[Mapping[str, Any]]) -> Author | None:
     if not entries:
         return None
     last = max(entries, key=lambda entry: entry.get("time", ""))

@@ -1,26 +1,36 @@
-"""What becomes of a Deployment that breaks rules in a zone that enforces.
+"""What becomes of a workload that breaks rules, or whose rollout failed, in a zone that enforces.
 
 Care comes first: nothing here stops a direct-care workload. It goes back to
-a compliant revision if there is one; otherwise it keeps running, its pods may
-still be replaced, and only what is not treatment is cut off.
+a revision that keeps the rules and is known to have worked, if there is one
+and the way there takes no pod too many; otherwise it keeps running, its pods
+may still be replaced, and only what is not treatment is cut off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from phiwarden.api.history import Cause
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import Quarantine
-from phiwarden.remediation.history import Revision
+from phiwarden.remediation.gitops import other_side
+from phiwarden.remediation.history import Revision, digest_of
+from phiwarden.remediation.memory import FIGHT, NOTHING, Memory, taken_back, times_put_back, worked
+from phiwarden.remediation.references import References, references
+from phiwarden.remediation.rollout import ROLLING, by_hand, may_miss_all
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
+from phiwarden.rulebook.shapes import shape_of, template_of
 
-REMEDIED: Final = ("Deployment", "StatefulSet", "DaemonSet")
+SUSPENDED: Final = ("CronJob", "Job")
+"""Kinds that are stopped by being suspended."""
+
+REMEDIED: Final = (*ROLLING, *SUSPENDED)
 """Kinds that are put back or, in direct care, kept running though they break rules."""
 
 
@@ -31,8 +41,13 @@ class Action(StrEnum):
     HOLD = "Held"
     ISOLATE = "Isolated"
     SCALE_TO_ZERO = "ScaledToZero"
+    SUSPEND = "Suspended"
     LEAVE = "LeftAlone"
     RELEASE = "Released"
+
+
+CHANGING: Final = (Action.ROLL_BACK, Action.SCALE_TO_ZERO, Action.SUSPEND)
+"""Deeds that change the object itself, and not its pods' labels alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,8 @@ class Plan:
         quarantine: value of the quarantine label of the pods, for HOLD and ISOLATE.
         held: whether lost pods must be replaced although they break rules.
         harmless: whether what it breaks costs reliability and no boundary.
+        cause: what it is for.
+        conflict: who wants what it has, and insists; "" if nobody does.
     """
 
     action: Action
@@ -54,18 +71,37 @@ class Plan:
     quarantine: Quarantine | None = None
     held: bool = False
     harmless: bool = False
+    cause: Cause = Cause.VIOLATION
+    conflict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a plan is made from, beside the object itself.
+
+    Attributes:
+        history: revisions, newest first; see `needs_history`.
+        memory: what is remembered of the object.
+        missing: what of a revision's needs is not there, in words.
+        paused: why people on call want nothing to be done now; "" if they do not.
+    """
+
+    history: Sequence[Revision] = ()
+    memory: Memory = NOTHING
+    missing: Callable[[References], Iterable[str]] = field(default=lambda _: ())
+    paused: str = ""
 
 
 def needs_history(kind: str, failures: Sequence[Failure]) -> bool:
     """Return whether `decide` asks for the revisions of an object of that kind."""
-    return kind == "Deployment" and _mendable(failures)
+    return kind in ROLLING and not tolerated(failures)
 
 
 def decide(
     body: Mapping[str, Any],
     boundary: ZoneBoundary,
     failures: Sequence[Failure],
-    history: Sequence[Revision],
+    case: Case,
     judge: Judge,
 ) -> Plan:
     """Return what becomes of an object that runs in a zone that enforces, and is denied there.
@@ -74,28 +110,146 @@ def decide(
         body: as the API server has it, with its kind: one of REMEDIED.
         boundary: of the zone.
         failures: the rules that deny it.
-        history: revisions of a Deployment, newest first; see `needs_history`.
+        case: its history, and what is remembered of it.
         judge: the rulebook, which says what revision keeps the rules.
     """
-    kind = body["kind"]
-    if not _mendable(failures):
-        at_pods = any(failure.at_pods for failure in failures)
-        return tolerate(held=at_pods and boundary.impact == ClinicalImpact.DIRECT_CARE)
-    if kind != "Deployment":
-        if boundary.impact == ClinicalImpact.DIRECT_CARE:
-            return hold(f"a {kind} is not rolled back")
-        return Plan(Action.LEAVE, f"a {kind} is neither rolled back nor stopped")
+    kind, spec = body["kind"], body["spec"]
+    care = boundary.impact == ClinicalImpact.DIRECT_CARE
+    if tolerated(failures):
+        return tolerate(held=care and any(failure.at_pods for failure in failures))
+    if body["metadata"].get("deletionTimestamp"):
+        return Plan(Action.LEAVE, "it is being deleted")
+    if has_ended(body):
+        return Plan(Action.LEAVE, "it has ended", harmless=True)
+    if case.paused:
+        return Plan(Action.LEAVE, case.paused, held=care)
+    if spec.get("paused"):
+        # Left alone, but direct care must not lose a pod over it.
+        return Plan(
+            Action.LEAVE, "its rollout is paused by somebody who is working on it", held=care
+        )
+    times = times_put_back(case.memory, template_digest(body))
+    if times >= FIGHT:
+        return _give_way(body, boundary, times)
+    if kind not in ROLLING:
+        return quarantine(body, boundary.impact, f"a {kind} has no revision to go back to")
+    target, obstacle = way_back(body, boundary, case, judge)
+    if target is None:
+        return quarantine(body, boundary.impact, obstacle)
+    if care and may_miss_all(body):
+        reason = (
+            f"going back to revision {target.number} would take every pod away at once"
+            " (see its update strategy and replicas), and is left to people"
+        )
+        return hold(reason)
+    why = f"revision {target.number} is the newest one that keeps the rules and has worked"
+    return Plan(Action.ROLL_BACK, _told(why, body), target=target)
 
-    def complies(template: Mapping[str, Any]) -> bool:
-        probe = {"kind": kind, "metadata": {}, "spec": {"template": template}}
-        found = judge.failures(probe, boundary)
-        return not _mendable([f for f in found if f.severity is Severity.DENY])
 
-    return plan_for(body, ClinicalImpact(boundary.impact), history, complies)
+def decide_failed(
+    body: Mapping[str, Any], boundary: ZoneBoundary, case: Case, judge: Judge
+) -> Plan:
+    """Return what becomes of a workload that keeps the rules, and whose rollout failed.
+
+    It is taken back once. Whoever rolls the same template out again wants it,
+    and is not fought.
+
+    Args:
+        body: a Deployment, StatefulSet or DaemonSet, as the API server has it.
+        boundary: of its zone.
+        case: its history, and what is remembered of it.
+        judge: the rulebook.
+    """
+    failed = Cause.FAILED_ROLLOUT
+    if case.paused:
+        return Plan(Action.LEAVE, f"its rollout failed; {case.paused}", cause=failed)
+    if body["spec"].get("paused"):
+        why = "its rollout failed, and is paused by somebody who is working on it"
+        return Plan(Action.LEAVE, why, cause=failed)
+    if taken_back(case.memory, template_digest(body)):
+        side = other_side(body)
+        why = f"its rollout failed, was taken back once, and was rolled out again by {side}"
+        return Plan(Action.LEAVE, why, cause=failed, conflict=f"{side} rolls out what fails")
+    target, obstacle = way_back(body, boundary, case, judge)
+    if target is None:
+        return Plan(Action.LEAVE, f"its rollout failed, and {obstacle}", cause=failed)
+    if boundary.impact == ClinicalImpact.DIRECT_CARE and may_miss_all(body):
+        why = "its rollout failed, and going back would take every pod away at once"
+        return Plan(Action.LEAVE, why, cause=failed)
+    why = f"its rollout failed; revision {target.number} is the newest one that has worked"
+    return Plan(Action.ROLL_BACK, _told(why, body), target=target, cause=failed)
 
 
-def _mendable(failures: Sequence[Failure]) -> bool:
-    return any(failure.mendable for failure in failures)
+def way_back(
+    body: Mapping[str, Any], boundary: ZoneBoundary, case: Case, judge: Judge
+) -> tuple[Revision | None, str]:
+    """Return the revision to go back to, or None and why there is none.
+
+    The newest one that keeps the rules, is known to have worked, and whose
+    Secrets, claims and service account are there.
+    """
+    now = template_digest(body)
+    obstacle = "there is no earlier revision"
+    told = False
+    for revision in case.history:
+        if revision.digest == now:
+            continue
+        problem = _problem(body["kind"], revision, boundary, case, judge)
+        if not problem:
+            return revision, ""
+        if not told:  # the newest one is what a person would try first
+            obstacle, told = f"revision {revision.number} {problem}", True
+    return None, obstacle
+
+
+def _problem(
+    kind: str, revision: Revision, boundary: ZoneBoundary, case: Case, judge: Judge
+) -> str:
+    broken = [f.rule for f in _breaks(kind, revision.template, boundary, judge) if f.mendable]
+    if broken:
+        return f"breaks {', '.join(dict.fromkeys(broken))}"
+    missing = tuple(case.missing(references(revision.template)))
+    if missing:
+        return f"cannot start: {', '.join(missing)} is not there"
+    if not (revision.ready or worked(case.memory, revision.digest)):
+        return "keeps the rules, but was never seen to work"
+    return ""
+
+
+def _breaks(
+    kind: str, template: Mapping[str, Any], boundary: ZoneBoundary, judge: Judge
+) -> list[Failure]:
+    probe = {"kind": kind, "metadata": {}, "spec": {"template": template}}
+    found = judge.failures(probe, boundary, from_api=True)
+    return [failure for failure in found if failure.severity is Severity.DENY]
+
+
+def template_digest(body: Mapping[str, Any]) -> str:
+    """Return the digest of the pod template of an object."""
+    shape = shape_of(body["kind"])
+    assert shape is not None  # of REMEDIED
+    return digest_of(template_of(shape, body) or {})
+
+
+def tolerated(failures: Sequence[Failure]) -> bool:
+    """Return whether what is broken costs reliability and no boundary."""
+    return not any(failure.mendable for failure in failures)
+
+
+def _told(why: str, body: Mapping[str, Any]) -> str:
+    more = by_hand(body)
+    return f"{why}; {more}" if more else why
+
+
+def has_ended(body: Mapping[str, Any]) -> bool:
+    """Return whether a Job is over, and runs no pod any more."""
+    if body["kind"] != "Job":
+        return False
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    return any(
+        entry["type"] in ("Complete", "Failed") and entry["status"] == "True"
+        for entry in conditions
+    )
 
 
 def tolerate(*, held: bool) -> Plan:
@@ -113,7 +267,7 @@ def tolerate(*, held: bool) -> Plan:
     )
 
 
-def hold(because: str) -> Plan:
+def hold(because: str, *, conflict: str = "") -> Plan:
     """Return the plan that keeps direct care running, apart from all but treatment."""
     return Plan(
         Action.HOLD,
@@ -121,51 +275,47 @@ def hold(because: str) -> Plan:
         " treatment",
         quarantine=Quarantine.CARE,
         held=True,
+        conflict=conflict,
     )
 
 
-def plan_for(
-    deployment: Mapping[str, Any],
-    impact: ClinicalImpact,
-    history: Sequence[Revision],
-    complies: Callable[[Mapping[str, Any]], bool],
-) -> Plan:
-    """Return the plan for a Deployment whose template breaks a rule.
+def isolate(because: str, *, conflict: str = "") -> Plan:
+    """Return the plan that keeps something running, without any flow."""
+    return Plan(
+        Action.ISOLATE,
+        f"{because}; it is kept running, cut off from every flow",
+        quarantine=Quarantine.FULL,
+        conflict=conflict,
+    )
 
-    Args:
-        deployment: as the API server has it.
-        impact: clinical impact of its workload.
-        history: its revisions, newest first.
-        complies: whether a pod template keeps the rules of the zone.
-    """
-    spec = deployment["spec"]
-    if deployment["metadata"].get("deletionTimestamp"):
-        return Plan(Action.LEAVE, "it is being deleted")
-    if spec.get("paused"):
-        # Left alone, but direct care must not lose a pod over it.
-        return Plan(
-            Action.LEAVE,
-            "its rollout is paused by somebody who is working on it",
-            held=impact is ClinicalImpact.DIRECT_CARE,
-        )
-    for revision in history:
-        if complies(revision.template):
-            return Plan(
-                Action.ROLL_BACK,
-                f"revision {revision.number} is the newest one that keeps the rules",
-                target=revision,
-            )
-    match impact:
-        case ClinicalImpact.DIRECT_CARE:
-            return hold("no revision keeps the rules")
-        case ClinicalImpact.CARE_SUPPORT:
-            return Plan(
-                Action.ISOLATE,
-                "no revision keeps the rules; it is kept running, cut off from every flow",
-                quarantine=Quarantine.FULL,
-            )
-        case ClinicalImpact.ADMINISTRATIVE:
-            return Plan(
-                Action.SCALE_TO_ZERO,
-                "no revision keeps the rules; an administrative workload is stopped",
-            )
+
+def quarantine(body: Mapping[str, Any], impact: str, because: str) -> Plan:
+    """Return the plan for what cannot be put back, by the harm that its failure would do."""
+    kind, spec = body["kind"], body["spec"]
+    if impact == ClinicalImpact.DIRECT_CARE:
+        return hold(because)
+    if kind == "CronJob":
+        # Its next pods would be refused in any case; this says so.
+        return Plan(Action.SUSPEND, f"{because}; no further run is begun")
+    if impact == ClinicalImpact.CARE_SUPPORT or kind == "DaemonSet":
+        return isolate(because)
+    if kind == "Job":
+        return Plan(Action.SUSPEND, f"{because}; an administrative workload is stopped")
+    if _claims_go(spec):
+        return isolate(f"{because}, and its claims would be deleted if it were scaled down")
+    return Plan(Action.SCALE_TO_ZERO, f"{because}; an administrative workload is stopped")
+
+
+def _claims_go(spec: Mapping[str, Any]) -> bool:
+    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+    return bool(retention.get("whenScaled", "Retain") != "Retain")
+
+
+def _give_way(body: Mapping[str, Any], boundary: ZoneBoundary, times: int) -> Plan:
+    """Return the plan for what somebody insists on: apart, by objects that are not theirs."""
+    side = other_side(body)
+    conflict = f"{side} brought the same template back after phiwarden put it back {times} times"
+    because = f"{conflict}, and it is left as it is until its source changes"
+    if boundary.impact == ClinicalImpact.DIRECT_CARE:
+        return hold(because, conflict=conflict)
+    return isolate(because, conflict=conflict)

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from phiwarden.api import names
 from phiwarden.api.vocabulary import ClinicalImpact, Enforcement
+from phiwarden.remediation.rollout import may_miss_all, replicas
 from phiwarden.rotation.model import SKEW
 from phiwarden.rotation.times import moment
 
@@ -91,7 +92,7 @@ def decide(
     if denied:
         return Course(Step.REPORT, "it breaks rules: its new pods would be refused")
     if impact is ClinicalImpact.DIRECT_CARE:
-        return _with_care(body, strategy, others_rolling=others_rolling)
+        return _with_care(body, others_rolling=others_rolling)
     return Course(Step.RESTART, "it is rolled over")
 
 
@@ -105,47 +106,23 @@ def under_way(body: Mapping[str, Any], rotated: dt.datetime, now: dt.datetime) -
 
 def _through(body: Mapping[str, Any]) -> bool:
     status, metadata = body.get("status") or {}, body["metadata"]
-    wanted, ready = _replicas(body)
+    wanted, ready = replicas(body)
     updated = status.get("updatedNumberScheduled", status.get("updatedReplicas", 0))
     seen = status.get("observedGeneration") == metadata.get("generation")
     return bool(seen) and updated >= wanted and ready >= wanted
 
 
-def _with_care(
-    body: Mapping[str, Any], strategy: Mapping[str, Any], *, others_rolling: bool
-) -> Course:
-    wanted, ready = _replicas(body)
+def _with_care(body: Mapping[str, Any], *, others_rolling: bool) -> Course:
+    wanted, ready = replicas(body)
     if wanted < _LEAST:
         return Course(Step.REPORT, "direct care on a single replica is not restarted")
-    if _may_miss_all(body["kind"], strategy, wanted):
+    if may_miss_all(body):
         return Course(Step.REPORT, "a rollout might take every pod away at once (maxUnavailable)")
     if others_rolling:
         return Course(Step.WAIT, "another workload of the zone is being rolled over")
     if ready < wanted:
         return Course(Step.WAIT, f"{ready} of {wanted} replicas are ready")
     return Course(Step.RESTART, "it is rolled over")
-
-
-def _replicas(body: Mapping[str, Any]) -> tuple[int, int]:
-    """Return how many pods there should be, and how many are ready."""
-    status = body.get("status") or {}
-    if body["kind"] == "DaemonSet":
-        return status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
-    return body["spec"].get("replicas", 1), status.get("readyReplicas", 0)
-
-
-def _may_miss_all(kind: str, strategy: Mapping[str, Any], wanted: int) -> bool:
-    most = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
-    if most is None:
-        return False
-    share = str(most).removesuffix("%")
-    if not share.isdecimal():
-        return True
-    if share == str(most):
-        return int(share) >= wanted
-    # Kubernetes rounds down for a Deployment, and up for the others.
-    missed = int(share) * wanted
-    return (missed if kind == "Deployment" else missed + 99) // 100 >= wanted
 
 
 def started_before(pod: Mapping[str, Any], rotated: dt.datetime) -> bool:

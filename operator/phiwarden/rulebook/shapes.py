@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from phiwarden.api import names
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -92,9 +94,11 @@ SECRET_PROVIDER_CLASS: Final = Kind(
     "secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"
 )
 CERTIFICATE: Final = Kind("cert-manager.io", "v1", "Certificate", "certificates")
+CONTROLLER_REVISION: Final = Kind("apps", "v1", "ControllerRevision", "controllerrevisions")
 NODE_PROXY: Final = Kind("", "v1", "NodeProxyOptions", "nodes/proxy")
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")
+PHI_HISTORY: Final = Kind(names.GROUP, names.VERSION, "PHIHistory", "phihistories")
 RESOURCE_QUOTA: Final = Kind("", "v1", "ResourceQuota", "resourcequotas")
 LIMIT_RANGE: Final = Kind("", "v1", "LimitRange", "limitranges")
 OWNED: Final = (NETWORK_POLICY, SERVICE_ACCOUNT, RESOURCE_QUOTA, LIMIT_RANGE)

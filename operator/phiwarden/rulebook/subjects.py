@@ -10,6 +10,7 @@ from phiwarden.rulebook.model import Reads
 from phiwarden.rulebook.shapes import (
     CERTIFICATE,
     CLAIM,
+    CONTROLLER_REVISION,
     CRONJOBS,
     EXTERNAL_SECRET,
     NETWORK_POLICY,
@@ -213,7 +214,7 @@ OTHERS: Final = (
     Subject(
         "revisions",
         "Keeps the history of StatefulSets and DaemonSets as their controllers wrote it.",
-        (Kind("apps", "v1", "ControllerRevision", "controllerrevisions"),),
+        (CONTROLLER_REVISION,),
         (
             Part(
                 (Reads.REVISION,),

@@ -1,0 +1,104 @@
+"""Turns: how much is changed at a time, and when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from phiwarden.controller.calendar import Clock
+from phiwarden.controller.queues import AuditKey
+from phiwarden.remediation import turns
+from phiwarden.remediation.turns import Bucket, Limits
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Budget:
+    """Gives turns at a bounded rate, and none to put-backs while too many are not ready.
+
+    Attributes:
+        limits: how much.
+        clock: asked for the time.
+        ask: has a workload take its turn again.
+        changed: told of the namespace of every workload whose put-back went another way.
+    """
+
+    limits: Limits
+    clock: Clock
+    ask: Callable[[AuditKey], None]
+    changed: Callable[[AuditKey], None]
+    on_their_way: set[AuditKey] = field(default_factory=set)
+    failed: set[AuditKey] = field(default_factory=set)
+    parked: set[AuditKey] = field(default_factory=set)
+    _bucket: Bucket | None = None
+
+    async def turn(self) -> None:
+        """Wait for a turn, and take it."""
+        while True:
+            now = self.clock()
+            bucket = self._bucket or turns.full(self.limits, now)
+            self._bucket = turns.filled(bucket, self.limits, now)
+            left = turns.seconds_left(self._bucket, self.limits)
+            if left <= 0:
+                self._bucket = turns.taken(self._bucket)
+                return
+            await asyncio.sleep(left)
+
+    def give_back(self) -> None:
+        """Give back a turn that changed nothing."""
+        assert self._bucket is not None  # it was taken from it
+        self._bucket = turns.given_back(self._bucket)
+
+    @property
+    def halted(self) -> bool:
+        """Return whether nothing more is put back until people looked."""
+        return turns.halted(self.failed, self.limits)
+
+    def admits(self, key: AuditKey) -> bool:
+        """Return whether a workload may be put back now; one that may not is asked again later."""
+        if not (self.halted or turns.crowded(self.on_their_way | self.failed, self.limits)):
+            return True
+        self.parked.add(key)
+        return False
+
+    def sent(self, key: AuditKey) -> None:
+        """Note that a put-back is on its way, and not ready."""
+        if key not in self.on_their_way:
+            self.failed.discard(key)
+            self.on_their_way.add(key)
+
+    def over(self, key: AuditKey) -> None:
+        """Note that a put-back is ready, or that another template took its place."""
+        if key not in self.on_their_way and key not in self.failed:
+            return
+        self.on_their_way.discard(key)
+        self.failed.discard(key)
+        self._go_on(key)
+
+    def gone(self, key: AuditKey) -> None:
+        """Note that a workload is gone."""
+        self.parked.discard(key)
+        self.over(key)
+
+    def fell(self, key: AuditKey) -> bool:
+        """Note that a put-back did not become ready in time; return whether that is news."""
+        if key in self.failed:
+            return False
+        self.on_their_way.discard(key)
+        self.failed.add(key)
+        if self.halted:
+            log.error("remediation.halted", failed=sorted(map(str, self.failed)))
+        self.changed(key)
+        for waiting in self.parked:
+            self.changed(waiting)
+        return True
+
+    def _go_on(self, key: AuditKey) -> None:
+        self.changed(key)
+        parked, self.parked = self.parked, set()
+        for waiting in parked:
+            self.ask(waiting)

@@ -1,0 +1,111 @@
+"""Cuts the pods of a workload off, or lets them go again: a label that policies select by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phiwarden.api import names
+from phiwarden.boundary.model import Quarantine
+from phiwarden.cluster import resources
+from phiwarden.cluster.client import MERGE_PATCH, Api, Refused
+from phiwarden.cluster.selectors import selector
+from phiwarden.controller.queues import AuditKey
+from phiwarden.controller.state import State
+from phiwarden.remediation.history import (
+    Revision,
+    controller_of,
+    digest_of,
+    kept_revisions,
+    revisions,
+)
+
+
+@dataclass
+class Isolation:
+    """The pods of workloads, and what makes them."""
+
+    api: Api
+    state: State
+
+    async def history(self, key: AuditKey, body: Mapping[str, Any]) -> tuple[Revision, ...]:
+        """Return the revisions of a Deployment, StatefulSet or DaemonSet, newest first."""
+        if key.kind == "Deployment":
+            return revisions(body["metadata"]["uid"], await self._replica_sets(key, body))
+        path = resources.collection(resources.CONTROLLER_REVISION, key.namespace)
+        kept = await self.api.list(path, _matching(body))
+        return kept_revisions(body["metadata"]["uid"], kept)
+
+    async def makers(self, key: AuditKey, body: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what makes an object's pods, by the name that owners have in pods.
+
+        Of a Deployment the ReplicaSets that it controls and that run, or would if it were scaled
+        up. A name that looks like one of them proves nothing.
+        """
+        if key.kind != "Deployment":
+            return (f"{key.kind}/{key.name}",)
+        replica_sets = await self._replica_sets(key, body)
+        running = {rs["metadata"]["name"] for rs in replica_sets if rs["spec"].get("replicas")}
+        now = digest_of(body["spec"]["template"])
+        return tuple(
+            sorted(
+                f"ReplicaSet/{revision.keeper}"
+                for revision in revisions(body["metadata"]["uid"], replica_sets)
+                if revision.keeper in running or revision.digest == now
+            )
+        )
+
+    async def pods(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return an object's own pods: those that its controller made.
+
+        A selector may match another's, too. A CronJob's are those of its Jobs.
+        """
+        if key.kind == "CronJob":
+            return []
+        owners = {body["metadata"]["uid"]}
+        if key.kind == "Deployment":
+            owners = {
+                replica_set["metadata"]["uid"]
+                for replica_set in await self._replica_sets(key, body)
+                if controller_of(replica_set) in owners
+            }
+        path = resources.collection(resources.POD, key.namespace)
+        found = await self.api.list(path, _matching(body))
+        return [pod for pod in found if controller_of(pod) in owners]
+
+    async def label(
+        self, key: AuditKey, body: Mapping[str, Any], quarantine: Quarantine | None
+    ) -> int:
+        """Mark an object's own pods as cut off, or no longer; return how many changed.
+
+        A label on the pods and not on the template: the template stays the
+        team's, and nothing restarts.
+        """
+        patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
+        wrong = [
+            pod["metadata"]["name"]
+            for pod in await self.pods(key, body)
+            if (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
+        ]
+        await asyncio.gather(*(self._label_pod(key.namespace, name, patch) for name in wrong))
+        if quarantine is not None:
+            self.state.labelled.add(key.namespace)
+        return len(wrong)
+
+    async def _label_pod(self, namespace: str, name: str, patch: Any) -> None:
+        try:
+            await self.api.patch(resources.POD, namespace, name, patch, content=MERGE_PATCH)
+        except Refused as refused:
+            if refused.code != 404:
+                raise
+
+    async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the ReplicaSets that a Deployment's selector matches."""
+        path = resources.collection(resources.WORKLOADS["ReplicaSet"], key.namespace)
+        return await self.api.list(path, _matching(body))
+
+
+def _matching(body: Mapping[str, Any]) -> dict[str, str]:
+    return {"labelSelector": selector(body["spec"].get("selector") or {})}

@@ -1,0 +1,150 @@
+"""How far a rollout is, for every kind that has one, by what its controller reports."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from phiwarden.remediation.history import REVISION_HASH, author_of_template
+
+ROLLING: Final = ("Deployment", "StatefulSet", "DaemonSet")
+"""Kinds whose pods are replaced, a few at a time, when their template changes."""
+
+
+class Stage(StrEnum):
+    """How far."""
+
+    WORKS = "Works"
+    """Every pod is of the newest template, and available."""
+    MOVING = "Moving"
+    FAILED = "Failed"
+    """Its controller says that it made no progress for too long."""
+    IDLE = "Idle"
+    """No pod is asked for."""
+
+
+def stage(body: Mapping[str, Any]) -> Stage:
+    """Return how far the rollout of a Deployment, StatefulSet or DaemonSet is.
+
+    Args:
+        body: as the API server has it, with its kind.
+    """
+    status = body.get("status") or {}
+    if status.get("observedGeneration") != body["metadata"].get("generation"):
+        return Stage.MOVING
+    wanted, _ = replicas(body)
+    if wanted == 0:
+        return Stage.IDLE
+    if body["kind"] == "DaemonSet":
+        updated, there = status.get("updatedNumberScheduled", 0), wanted
+        available = status.get("numberAvailable", 0)
+    else:
+        updated, there = status.get("updatedReplicas", 0), status.get("replicas", 0)
+        available = status.get("availableReplicas", 0)
+    if updated >= wanted and there <= updated and available >= wanted:
+        return Stage.WORKS
+    progressing = _condition(status, "Progressing")
+    if progressing.get("reason") == "ProgressDeadlineExceeded":
+        return Stage.FAILED
+    return Stage.MOVING
+
+
+def replicas(body: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many pods there should be, and how many are ready."""
+    status = body.get("status") or {}
+    if body["kind"] == "DaemonSet":
+        return status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+    return body["spec"].get("replicas", 1), status.get("readyReplicas", 0)
+
+
+def progressed_at(body: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> dt.datetime | None:
+    """Return when a rollout that is under way got further last; None if nothing tells.
+
+    Args:
+        body: a Deployment, StatefulSet or DaemonSet.
+        pods: of a StatefulSet or DaemonSet: neither reports it, and their pods do.
+    """
+    progressing = _condition(body.get("status") or {}, "Progressing")
+    if told := progressing.get("lastUpdateTime"):
+        return dt.datetime.fromisoformat(told)
+    author = author_of_template(body)
+    times = [author.time] if author is not None and author.time else []
+    times += [time for pod in pods if (time := _ready_since(pod))]
+    return max((dt.datetime.fromisoformat(time) for time in times), default=None)
+
+
+def _ready_since(pod: Mapping[str, Any]) -> str | None:
+    ready = _condition(pod.get("status") or {}, "Ready")
+    return ready.get("lastTransitionTime") if ready.get("status") == "True" else None
+
+
+def in_the_way(
+    body: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the pods that keep a StatefulSet from going on, and that it waits for, for ever.
+
+    One that updates its pods in order waits for each to become ready, even for
+    one whose template was taken back since. Known for long:
+    https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+
+    Args:
+        body: the StatefulSet.
+        pods: its pods.
+    """
+    spec, status = body["spec"], body.get("status") or {}
+    ordered = spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+    updates = (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
+    seen = status.get("observedGeneration") == body["metadata"].get("generation")
+    newest = status.get("updateRevision")
+    if not (ordered and updates and seen and newest):
+        return ()
+    return tuple(
+        pod
+        for pod in pods
+        if (pod["metadata"].get("labels") or {}).get(REVISION_HASH) != newest
+        and "deletionTimestamp" not in pod["metadata"]
+        and _ready_since(pod) is None
+    )
+
+
+def may_miss_all(body: Mapping[str, Any]) -> bool:
+    """Return whether a rollout may take every pod away before a new one is there."""
+    spec = body["spec"]
+    strategy = spec.get("strategy") or spec.get("updateStrategy") or {}
+    if strategy.get("type", "RollingUpdate") == "Recreate":
+        return True
+    wanted, _ = replicas(body)
+    if body["kind"] == "StatefulSet" and wanted == 1:
+        return True  # the one pod is stopped before it is made anew
+    rolling = strategy.get("rollingUpdate") or {}
+    most = rolling.get("maxUnavailable")
+    if most is None:
+        return False
+    share = str(most).removesuffix("%")
+    if not share.isdecimal():
+        return True
+    if share == str(most):
+        return int(share) >= wanted
+    # Kubernetes rounds down for a Deployment, and up for the others.
+    missed = int(share) * wanted
+    return (missed if body["kind"] == "Deployment" else missed + 99) // 100 >= wanted
+
+
+def by_hand(body: Mapping[str, Any]) -> str:
+    """Return why a new template reaches no pod, or not all, by itself; "" if it does."""
+    strategy = body["spec"].get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return "its strategy is OnDelete: each pod has to be deleted by hand"
+    if (strategy.get("rollingUpdate") or {}).get("partition"):
+        return "its partition keeps pods as they are"
+    return ""
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any]
+    for found in status.get("conditions") or ():
+        if found.get("type") == kind:
+            return found
+    return {}
