@@ -11,22 +11,62 @@ from pydantic_core import CoreSchema, core_schema
 
 from phiwarden.api.base import RULES, Matches, validation
 
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+
 _FORM: Final = Matches(
-    r"[1-9][0-9]{0,4}[hd]",
-    "must be a whole number of hours or days, such as 24h or 90d",
+    r"[1-9][0-9]{0,4}[mhd]",
+    "must be a whole number of minutes, hours or days, such as 10m, 24h or 90d",
 )
 
-Duration = Annotated[str, Field(min_length=2, max_length=6), _FORM]
+
+@dataclass(frozen=True)
+class Units:
+    """The two units that a duration may have.
+
+    Attributes:
+        smaller: letter of the smaller one.
+        larger: letter of the larger one.
+        ratio: how many of the smaller are one of the larger.
+        form: what such a duration looks like.
+    """
+
+    smaller: str
+    larger: str
+    ratio: int
+    form: Matches
+
+
+LONG: Final = Units(
+    smaller="h",
+    larger="d",
+    ratio=24,
+    form=Matches(
+        r"[1-9][0-9]{0,4}[hd]",
+        "must be a whole number of hours or days, such as 24h or 90d",
+    ),
+)
+SHORT: Final = Units(
+    smaller="m",
+    larger="h",
+    ratio=60,
+    form=Matches(
+        r"[1-9][0-9]{0,4}[mh]",
+        "must be a whole number of minutes or hours, such as 10m or 2h",
+    ),
+)
+
+Duration = Annotated[str, Field(min_length=2, max_length=6), LONG.form]
 """A number of hours or days."""
 
-_UNITS: Final = {"h": "hours", "d": "days"}
+ShortDuration = Annotated[str, Field(min_length=2, max_length=6), SHORT.form]
+"""A number of minutes or hours."""
 
 
 def to_timedelta(text: str) -> dt.timedelta:
     """Return a duration as a value.
 
     Raises:
-        ValueError: it is no whole number of hours or days.
+        ValueError: it is no whole number of minutes, hours or days.
     """
     _FORM.check(text)
     return dt.timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
@@ -34,10 +74,11 @@ def to_timedelta(text: str) -> dt.timedelta:
 
 @dataclass(frozen=True)
 class DurationBounds:
-    """Annotation of a Duration that lies between two others, or is one of them."""
+    """Annotation of a duration that lies between two others, or is one of them."""
 
     minimum: str
     maximum: str
+    units: Units = LONG
 
     @property
     def _words(self) -> str:
@@ -52,10 +93,14 @@ class DurationBounds:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         inner = handler(schema)
-        hours = "int(self.substring(0, size(self) - 1)) * (self.endsWith('d') ? 24 : 1)"
-        least, most = (_hours(bound) for bound in (self.minimum, self.maximum))
+        units = self.units
+        size = (
+            "int(self.substring(0, size(self) - 1))"
+            f" * (self.endsWith('{units.larger}') ? {units.ratio} : 1)"
+        )
+        least, most = (_count(bound, units) for bound in (self.minimum, self.maximum))
         # What has not the form is told so by the other rule, and by that alone.
-        within = f"!{_FORM.cel('self')} || ({hours} >= {least} && {hours} <= {most})"
+        within = f"!{units.form.cel('self')} || ({size} >= {least} && {size} <= {most})"
         return {**inner, RULES: [*inner.get(RULES, ()), validation(within, self._words)]}
 
     def _check(self, value: str) -> str:
@@ -64,5 +109,6 @@ class DurationBounds:
         return value
 
 
-def _hours(text: str) -> int:
-    return to_timedelta(text) // dt.timedelta(hours=1)
+def _count(text: str, units: Units) -> int:
+    """Return a duration as a number of the smaller unit."""
+    return to_timedelta(text) // to_timedelta(f"1{units.smaller}")
