@@ -213,6 +213,7 @@ def test_the_category_phi_lists_workloads(cluster: ControlPlane, name: str) -> N
         ("spec.zones.quota.cpu", "Sum of CPU requests in cores"),
         ("spec.zones.quota.memory", "Sum of memory limits in bytes"),
         ("spec.externals.agreement.expires", "Last day on which it is in force"),
+        ("spec.rollback.keepRevisions", "PHI-REL-001"),
         ("status.zones.state", "Enforced: the boundary stands"),
     ],
 )

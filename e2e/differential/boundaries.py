@@ -19,6 +19,7 @@ _STORAGE: Final[dict[str, Any]] = {
 }
 _NARROW: Final[dict[str, Any]] = {
     **_STORAGE,
+    "keep_revisions": 12,
     **secrets.DECLARED,
     "service_accounts": ("app", "other"),
     "registries": ("registry.hospital.example",),
@@ -26,6 +27,7 @@ _NARROW: Final[dict[str, Any]] = {
 _WIDE: Final[dict[str, Any]] = {
     **_STORAGE,
     **secrets.ALL_OVERDUE,
+    "keep_revisions": 5,
     "service_accounts": ("app", "other"),
     "api_access": ("app",),
     "registries": ("registry.hospital.example/portal", "registry:5000", "ghcr.example/a/b"),

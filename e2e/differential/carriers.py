@@ -24,7 +24,7 @@ _ROLLING: Final = st.one_of(
 # https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
 _PARTITION: Final = options(None, {}, {"partition": 1})
 _REPLICAS: Final[dict[str, Values]] = {"replicas": options(None, 0, 1, 2, 3)}
-_HISTORY: Final[dict[str, Values]] = {"revisionHistoryLimit": options(1, 2, 0, 10, None)}
+_HISTORY: Final[dict[str, Values]] = {"revisionHistoryLimit": options(1, 2, 0, 5, 10, 12, None)}
 
 
 def _strategy(other: str, rolling: Values = _ROLLING) -> dict[str, Values]:

@@ -10,7 +10,7 @@ from phiwarden.api import names
 from phiwarden.cluster.resources import collection
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.model import Example
-from phiwarden.rulebook.shapes import SERVICE, Kind
+from phiwarden.rulebook.shapes import SERVICE, WORKLOADS, Kind
 
 UNREADABLE: tuple[tuple[str, str, str | None], ...] = (
     *(("labels", key, None) for key in names.BOUNDARY_LABELS if key != names.ENFORCEMENT),
@@ -20,6 +20,7 @@ UNREADABLE: tuple[tuple[str, str, str | None], ...] = (
     ),
     *(("annotations", key, None) for key in names.BOUNDARY_ANNOTATIONS),
     ("annotations", names.FORMAT, "2"),
+    *(("annotations", names.KEEP_REVISIONS, text) for text in ("two", "", "-1", "1000")),
 )
 
 
@@ -70,3 +71,26 @@ def test_a_zone_whose_boundary_cannot_be_read_admits_nothing_new_and_says_why(
             "a pod is refused where there are no annotations at all",
         )
         assert told.code == 403
+
+
+def test_a_zone_of_an_older_version_is_read_and_asks_for_two_revisions(
+    root: Rest, engineer: Rest
+) -> None:
+    deployment = WORKLOADS.kinds[0]
+    good = examples.manifest(deployment, examples.pod_template(Example()))
+    forgetful = {**good, "spec": {**good["spec"], "revisionHistoryLimit": 1}}
+    with zones.zone(root, zones.unique(examples.ZONE)) as name:
+        older = {"metadata": {"annotations": dict.fromkeys(names.OPTIONAL_ANNOTATIONS)}}
+        patched = root.request("PATCH", f"{zones.CORE}/{name}", older, content=MERGE)
+        assert not patched.body["metadata"]["annotations"].keys() & {*names.OPTIONAL_ANNOTATIONS}
+        path = collection(deployment, name)
+        told = until(
+            lambda: (
+                found
+                if (found := engineer.create(path, forgetful, dry_run=True)).code == 403
+                else None
+            ),
+            "one earlier revision is too few",
+        )
+        assert "(found 1, and 2 are asked for)" in told.message
+        assert engineer.create(path, good, dry_run=True).ok

@@ -132,6 +132,27 @@ BACKUPS: Final = (
     ("snapshotClass", "", ("at least 1",)),
 )
 
+_SHORT_SPAN: Final = ("must be a whole number of minutes or hours",)
+_DEADLINE: Final = ("between 1m and 24h",)
+ROLLBACKS: Final = (
+    ("keepRevisions", 1, ("greater than or equal to 2",)),
+    ("keepRevisions", 0, ("greater than or equal to 2",)),
+    ("keepRevisions", -3, ("greater than or equal to 2",)),
+    ("keepRevisions", 51, ("less than or equal to 50",)),
+    ("keepRevisions", "5", ("integer",)),
+    ("keepRevisions", 2.5, ("int",)),
+    ("onFailedRollout", "yes", ("boolean",)),
+    ("onFailedRollout", 1, ("boolean",)),
+    *(("progressDeadline", text, _DEADLINE) for text in ("1441m", "25h", "99999m", "99999h")),
+    *(
+        ("progressDeadline", text, _SHORT_SPAN)
+        for text in ("10", "0m", "-1m", "1.5h", "010m", "10M", "1h30m", "1d", "600s", "10m\n")
+    ),
+    ("progressDeadline", "", ("at least 2",)),
+    ("progressDeadline", "ten minutes", ("may not be more than 6",)),
+    ("progressDeadline", 10, ("string",)),
+)
+
 _SPANS: Final = ("90", "0d", "1w", "1.5d", "-1d", "090d", "90D", "1 d")
 _AGES: Final = ("between 1h and 1100d",)
 _STORE: Final = {"store": "vault", "key": "portal/ehr"}
@@ -259,6 +280,10 @@ def bad_values() -> Iterator[Rejected]:
         changes = {"volumes": [{**VOLUME, "backup": backup}]}
         path = f"spec.volumes[0].backup.{field}"
         yield Rejected(f"backup {field} {value!r}", changes, path, words, form=True)
+    for field, value, words in ROLLBACKS:
+        path = f"spec.rollback.{field}"
+        changes = {"rollback": {field: value}}
+        yield Rejected(f"rollback {field} {value!r}", changes, path, words, form=True)
     for field, values, words in SECRETS:
         changes = {"secrets": [{**SECRET, **values}]}
         path = f"spec.secrets[0].{field}"

@@ -288,6 +288,13 @@ ACCEPTED: Final[Mapping[str, Changes]] = {
             for i in range(64)
         ]
     },
+    "rollback that says nothing": {"rollback": {}},
+    "null for how rollouts are taken back": {"rollback": None},
+    "the least of rollback": {"rollback": {"keepRevisions": 2, "progressDeadline": "1m"}},
+    "the most of rollback": {
+        "rollback": {"keepRevisions": 50, "onFailedRollout": True, "progressDeadline": "24h"}
+    },
+    "a day in minutes": {"rollback": {"keepRevisions": 3.0, "progressDeadline": "1440m"}},
     "an empty list of ports without exposure": {"zones[1].exposedPorts": []},
     "an existing namespace to be taken over": {"zones[2].adopt": True},
 }

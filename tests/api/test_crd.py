@@ -67,6 +67,9 @@ def test_only_scalars_have_defaults() -> None:
     assert defaults == {
         "spec.enforcement": "enforce",
         "spec.deletionPolicy": "Retain",
+        "spec.rollback.keepRevisions": 2,
+        "spec.rollback.onFailedRollout": False,
+        "spec.rollback.progressDeadline": "10m",
         "spec.zones[].adopt": False,
         "spec.zones[].exposure": "none",
         "spec.zones[].exposedPorts[].protocol": "TCP",

@@ -16,6 +16,7 @@ from phiwarden.api.workload import (
     Enforcement,
     Exposure,
     Purpose,
+    Rollback,
     WorkloadSpec,
 )
 
@@ -86,6 +87,9 @@ def test_what_is_left_out_gets_the_safe_default() -> None:
     assert not zone.adopt
     assert not zone.service_accounts[0].api_access
     assert zone.images.registries == ()
+    assert spec.rollback == Rollback(
+        keep_revisions=2, on_failed_rollout=False, progress_deadline="10m"
+    )
 
 
 def test_a_zone_without_a_namespace_gets_one_of_the_workloads_and_its_own_name() -> None:

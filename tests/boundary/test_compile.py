@@ -212,6 +212,14 @@ def test_a_zone_carries_the_addresses_that_its_flows_lead_to() -> None:
     assert annotations[names.DESTINATIONS] == ""
 
 
+@pytest.mark.parametrize(("rollback", "kept"), [({}, "2"), ({"keepRevisions": 12}, "12")])
+def test_every_zone_carries_how_many_revisions_are_to_be_kept(
+    rollback: dict[str, Any], kept: str
+) -> None:
+    for zone in plan(clinic(rollback=rollback)).values():
+        assert zone.namespace.body["metadata"]["annotations"][names.KEEP_REVISIONS] == kept
+
+
 def test_a_token_is_mounted_only_where_the_api_may_be_used() -> None:
     accounts = {
         desired.name: desired.body["automountServiceAccountToken"]

@@ -33,6 +33,7 @@ BOUNDARY = ZoneBoundary(
     api_access=("api",),
     regions=("us-east-1",),
     held=("Deployment/api",),
+    keep_revisions=12,
 )
 
 _items = st.lists(st.text("abc-./:19", min_size=1, max_size=9), max_size=4, unique=True).map(
@@ -57,6 +58,7 @@ def boundaries(draw: st.DrawFn) -> ZoneBoundary:
         api_access=tuple(sorted(access)),
         regions=draw(_items),
         held=draw(_items),
+        keep_revisions=draw(st.integers(1, 999)),
     )
 
 
@@ -87,6 +89,15 @@ def test_lists_are_written_in_one_order_and_each_item_once() -> None:
     assert annotations[names.SERVICE_ACCOUNTS] == "api,jobs"
 
 
+def test_a_zone_of_an_older_version_keeps_two_revisions() -> None:
+    labels, annotations = encode(BOUNDARY)
+    assert annotations.pop(names.KEEP_REVISIONS) == "12"
+    assert decode(labels, annotations).keep_revisions == 2
+
+
+NO_NUMBERS = ("", "0", "02", "+2", "-2", " 2", "2\n", "2.0", "1000", "two", "\u0662", "2,3", "1_0")
+
+
 @pytest.mark.parametrize("key", [*names.BOUNDARY_LABELS, *names.BOUNDARY_ANNOTATIONS])
 def test_a_missing_key_is_named(key: str) -> None:
     labels, annotations = encode(BOUNDARY)
@@ -114,6 +125,7 @@ def test_a_missing_key_is_named(key: str) -> None:
         (names.HELD, " "),
         (names.REGIONS, "us-east-1\n"),
         (names.API_ACCESS, "stranger"),
+        *((names.KEEP_REVISIONS, text) for text in NO_NUMBERS),
     ],
 )
 def test_a_wrong_value_is_refused_and_its_key_named(key: str, value: str) -> None:
@@ -126,7 +138,13 @@ def test_a_wrong_value_is_refused_and_its_key_named(key: str, value: str) -> Non
 
 @pytest.mark.parametrize(
     "change",
-    [{"held": ("a,b",)}, {"regions": ("",)}, {"api_access": ("stranger",)}, {"data": "secret"}],
+    [
+        {"held": ("a,b",)},
+        {"regions": ("",)},
+        {"api_access": ("stranger",)},
+        {"data": "secret"},
+        {"keep_revisions": 0},
+    ],
 )
 def test_what_could_not_be_read_back_is_not_written(change: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="phiwarden"):

@@ -73,14 +73,18 @@ WITHHELD_CLAIMS: Final = f"{BOUNDARY_PREFIX}withheld-claims"
 SECRETS: Final = f"{BOUNDARY_PREFIX}secrets"
 OVERDUE_SECRETS: Final = f"{BOUNDARY_PREFIX}overdue-secrets"
 OWNED_SECRETS: Final = f"{BOUNDARY_PREFIX}owned-secrets"
+KEEP_REVISIONS: Final = f"{BOUNDARY_PREFIX}keep-revisions"
+"""A number, not a list."""
 OPTIONAL_ANNOTATIONS: Final = (
     STORAGE_CLASSES,
     WITHHELD_CLAIMS,
     SECRETS,
     OVERDUE_SECRETS,
     OWNED_SECRETS,
+    KEEP_REVISIONS,
 )
-"""Those that an older version did not write: a zone that lacks them has none of the kind."""
+"""Those that an older version did not write: a zone that lacks them has none of the kind, and of a
+number the least that can be declared."""
 
 FORMAT_VERSION: Final = "1"
 """Value of the format annotation; rules refuse a boundary that they cannot read."""

@@ -19,6 +19,7 @@ from phiwarden.api import workload_rules as rules
 from phiwarden.api.base import ApiModel, checked, list_map, list_set, marked
 from phiwarden.api.network import Agreement, Endpoint, External, Flow, Port, Ports
 from phiwarden.api.quantities import Cpu, Memory
+from phiwarden.api.rollback import Rollback
 from phiwarden.api.secrets import MAX_SECRETS, DeclaredSecret
 from phiwarden.api.storage import (
     MAX_ATTESTATIONS,
@@ -68,6 +69,7 @@ __all__ = [
     "Purpose",
     "Quota",
     "Residency",
+    "Rollback",
     "StorageAttestation",
     "WorkloadSpec",
     "Zone",
@@ -293,6 +295,10 @@ class WorkloadSpec(ApiModel):
             " removes it, but never a namespace that holds volume claims or runs direct care."
         ),
     ] = DeletionPolicy.RETAIN
+    rollback: Annotated[
+        Rollback,
+        Field(description="How rollouts are taken back."),
+    ] = Rollback()
     residency: Annotated[
         Residency | None,
         Field(description="Where data may be; anywhere if left out."),

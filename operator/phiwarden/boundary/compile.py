@@ -102,6 +102,7 @@ def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -
         secrets=readers(zone, spec),
         overdue_secrets=facts.overdue.get(zone.name, ()),
         owned_secrets=writers(zone, spec, facts),
+        keep_revisions=spec.rollback.keep_revisions,
     )
 
 

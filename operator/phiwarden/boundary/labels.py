@@ -6,12 +6,14 @@ nothing: whatever would read differently with it is refused here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from phiwarden.api import names
+from phiwarden.api.rollback import FEWEST_KEPT
 from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
 
 
@@ -59,6 +61,12 @@ class ZoneBoundary:
     """Secrets past their age, and certificates near their end."""
     owned_secrets: tuple[str, ...] = ()
     """`secret=user` of each that a store delivers, and the one user name that may write it."""
+    keep_revisions: int = FEWEST_KEPT
+    """Earlier revisions that must be kept of everything that is rolled out."""
+
+
+NUMBER: Final = "[1-9][0-9]{0,2}"
+"""What a number of the boundary looks like, to Python and to the API server."""
 
 
 _KNOWN: Final[Mapping[str, type[StrEnum]]] = {
@@ -100,7 +108,10 @@ def encode(boundary: ZoneBoundary) -> tuple[dict[str, str], dict[str, str]]:
     }
     if boundary.secrets is not None:
         lists[names.SECRETS] = boundary.secrets
-    annotations = {names.FORMAT: names.FORMAT_VERSION}
+    annotations = {
+        names.FORMAT: names.FORMAT_VERSION,
+        names.KEEP_REVISIONS: str(boundary.keep_revisions),
+    }
     for key, items in lists.items():
         for item in items:
             _check_item(key, item)
@@ -145,6 +156,7 @@ def decode(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBou
         secrets=_list(annotations, names.SECRETS) if names.SECRETS in annotations else None,
         overdue_secrets=_list(annotations, names.OVERDUE_SECRETS),
         owned_secrets=_list(annotations, names.OWNED_SECRETS),
+        keep_revisions=_number(annotations, names.KEEP_REVISIONS, FEWEST_KEPT),
     )
 
 
@@ -168,6 +180,13 @@ def _list(annotations: Mapping[str, str], key: str) -> tuple[str, ...]:
     for item in items:
         _check_item(key, item)
     return items
+
+
+def _number(annotations: Mapping[str, str], key: str, absent: int) -> int:
+    value = annotations.get(key, str(absent))
+    if re.fullmatch(NUMBER, value, re.ASCII) is None:
+        raise BoundaryUnreadable(key, f"no number: {value!r}")
+    return int(value)
 
 
 def _check_item(key: str, item: str) -> None:

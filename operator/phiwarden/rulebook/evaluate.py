@@ -184,6 +184,7 @@ def _variables(
         "secretsKnown": zone.secrets is not None,
         "overdueSecrets": list(zone.overdue_secrets),
         "ownedSecrets": list(zone.owned_secrets),
+        "keepRevisions": zone.keep_revisions,
         "trusted": trusted,
         "handmade": not _bound(obj),
         "ofPod": False,

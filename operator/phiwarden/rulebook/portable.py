@@ -39,6 +39,7 @@ ZONE: Final = (
     "secretsKnown",
     "overdueSecrets",
     "ownedSecrets",
+    "keepRevisions",
 )
 """Variables that every rule may use: `variables.data` and so on."""
 

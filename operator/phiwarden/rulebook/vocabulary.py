@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from phiwarden.api import names
+from phiwarden.api.rollback import FEWEST_KEPT
 from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
+from phiwarden.boundary.labels import NUMBER
 from phiwarden.rulebook import bulk
 from phiwarden.rulebook.model import LISTS, Each, Reads
 from phiwarden.rulebook.questions import container_list
@@ -69,6 +71,14 @@ _ENUMERATED: Final = {
     names.ENFORCEMENT: Enforcement,
 }
 
+_NUMBERS: Final = (names.KEEP_REVISIONS,)
+"""Annotations that hold a number, where they are there."""
+
+
+def _is_number(key: str) -> str:
+    return f"{_NOTES}['{key}'].matches('^{NUMBER}$')"
+
+
 # A zone whose marks are missing or unknown cannot be judged, and so refuses.
 _UNREADABLE: Final = (
     f"has({_LABELS}) && has({_NOTES})"
@@ -80,7 +90,10 @@ _UNREADABLE: Final = (
     )
     + f" + ('{names.FORMAT}' in {_NOTES} && {_NOTES}['{names.FORMAT}'] != '{names.FORMAT_VERSION}'"
     f" ? ['{names.FORMAT}'] : [])"
-    " : ['metadata']"
+    + "".join(
+        f" + ('{key}' in {_NOTES} && !{_is_number(key)} ? ['{key}'] : [])" for key in _NUMBERS
+    )
+    + " : ['metadata']"
 )
 
 _READABLE: Final = (
@@ -95,6 +108,7 @@ _READABLE: Final = (
     + "".join(
         f" && '{key}' in {_NOTES}" for key in names.BOUNDARY_ANNOTATIONS if key != names.FORMAT
     )
+    + "".join(f" && (!('{key}' in {_NOTES}) || {_is_number(key)})" for key in _NUMBERS)
 )
 
 ZONE: Final = (
@@ -118,6 +132,11 @@ ZONE: Final = (
     Variable("secretsKnown", f"'{names.SECRETS}' in {_NOTES}"),
     Variable("overdueSecrets", _listed_if_there(names.OVERDUE_SECRETS)),
     Variable("ownedSecrets", _listed_if_there(names.OWNED_SECRETS)),
+    Variable(
+        "keepRevisions",
+        f"'{names.KEEP_REVISIONS}' in {_NOTES} ? int({_NOTES}['{names.KEEP_REVISIONS}'])"
+        f" : {FEWEST_KEPT}",
+    ),
 )
 """What the declaration says of the zone that a request is for."""
 
