@@ -10,11 +10,18 @@ from e2e.waiting import until
 from e2e.workloads import NAMESPACES, available, clinic, deployments
 
 
-def roll_out(admin: Rest, namespace: str, *revisions: dict[str, Any]) -> None:
-    """Have the real deployment controller go through revisions of a Deployment."""
+def roll_out(admin: Rest, namespace: str, *revisions: dict[str, Any], first: bool = True) -> None:
+    """Have the real deployment controller go through revisions of a Deployment.
+
+    Args:
+        admin: who does it.
+        namespace: where.
+        revisions: one after the other.
+        first: whether the first of them makes the Deployment.
+    """
     name = revisions[0]["metadata"]["name"]
     for number, revision in enumerate(revisions):
-        if number == 0:
+        if number == 0 and first:
             assert admin.create(deployments(namespace), revision).ok
         else:
             path = f"{deployments(namespace)}/{name}"
@@ -30,6 +37,39 @@ def adopt(admin: Rest, name: str, **spec: Any) -> None:
         admin, clinic(name, zones=[zone], **{"flows": [], "externals": [], **spec})
     )
     assert answer.ok, answer.message
+
+
+def pilot(admin: Rest, name: str, *revisions: dict[str, Any], **spec: Any) -> None:
+    """Have revisions roll out while they are watched and not refused, and enforce after that.
+
+    Only what was seen to work is ever gone back to.
+    """
+    adopt(admin, name, **{**spec, "enforcement": "observe"})
+    workloads.wait(admin, name)
+    for number in range(len(revisions)):
+        roll_out(admin, name, *revisions[number : number + 1], first=number == 0)
+        app = revisions[0]["metadata"]["name"]
+        until(
+            lambda app=app, number=number: (
+                len(worked(admin, name, "Deployment", app)) == number + 1
+            ),
+            f"revision {number + 1} of {app} was seen to work",
+        )
+    assert workloads.change(admin, name, enforcement="enforce").ok
+
+
+def history_of(admin: Rest, namespace: str, kind: str, name: str) -> dict[str, Any]:
+    """Return what phiwarden remembers of a workload, empty if it is nothing."""
+    path = f"/apis/phiwarden.dev/v1alpha1/namespaces/{namespace}/phihistories"
+    answer = admin.get(f"{path}/{kind.lower()}.{name}")
+    found: dict[str, Any] = (answer.body.get("status") or {}) if answer.ok else {}
+    return found
+
+
+def worked(admin: Rest, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
+    """Return the templates of a workload that were seen to work, newest first."""
+    found: list[dict[str, Any]] = history_of(admin, namespace, kind, name).get("worked", [])
+    return found
 
 
 def quarantine_of(admin: Rest, namespace: str, app: str) -> set[str | None]:

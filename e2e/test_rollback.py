@@ -10,7 +10,7 @@ import pytest
 from e2e import workloads
 from e2e.product import Operator, Product, running
 from e2e.rest import MERGE, Rest, connect
-from e2e.rollouts import adopt, quarantine_of, roll_out
+from e2e.rollouts import adopt, pilot, quarantine_of, roll_out, worked
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
@@ -64,8 +64,7 @@ def test_an_old_violation_goes_back_to_its_newest_compliant_revision(
 ) -> None:
     older = deployment("api", replicas=2)
     newer = deployment("api", replicas=2, env=[{"name": "RELEASE", "value": "2"}])
-    roll_out(admin, name, older, newer, bad(newer, "3.0"), bad(newer, "4.0"))
-    adopt(admin, name)
+    pilot(admin, name, older, newer, bad(newer, "3.0"), bad(newer, "4.0"))
     until(
         lambda: image_of(admin, name, "api").endswith(DIGEST), "the template is the good one again"
     )
@@ -95,11 +94,25 @@ def test_an_old_violation_goes_back_to_its_newest_compliant_revision(
     assert "revision 2" in records[0]["why"]
 
 
+def test_a_revision_that_nobody_saw_work_is_not_gone_back_to(admin: Rest, name: str) -> None:
+    """It keeps the rules; whether it ever became ready is not known of before the adoption."""
+    good = deployment("api")
+    roll_out(admin, name, good, bad(good))
+    adopt(admin, name, clinicalImpact="direct-care")
+    until(lambda: quarantine_of(admin, name, "api") == {"care"}, "its pods are apart")
+    (event,) = until(lambda: events_of(admin, name, "api"), "an Event tells the team")
+    assert event["reason"] == "Held"
+    assert "revision 1 keeps the rules, but was never seen to work" in event["message"]
+    assert image_of(admin, name, "api").endswith(":1.0")
+
+
 def test_what_was_let_in_while_enforcement_was_off_is_put_back(admin: Rest, name: str) -> None:
     adopt(admin, name, enforcement="observe")
     wait(admin, name)
     good = deployment("api")
-    roll_out(admin, name, good, bad(good))
+    roll_out(admin, name, good)
+    until(lambda: worked(admin, name, "Deployment", "api"), "it was seen to work")
+    roll_out(admin, name, bad(good), first=False)
     wait(admin, name, "Compliant", "False")
     (violation,) = zone_status(admin, name, "app")["violations"]
     assert violation["rules"] == ["PHI-IMG-001"]
@@ -283,8 +296,7 @@ def test_direct_care_goes_back_to_a_revision_that_costs_reliability_alone(
 ) -> None:
     """The way back is open although nobody else could roll out that revision now."""
     loose = deployment("api", resources=None, readinessProbe=None)
-    roll_out(admin, name, loose, bad(loose, "3.0"))
-    adopt(admin, name, clinicalImpact="direct-care")
+    pilot(admin, name, loose, bad(loose, "3.0"), clinicalImpact="direct-care")
     until(lambda: image_of(admin, name, "api").endswith(DIGEST), "the template is the old one")
     until(available(admin, name, "api"), "its pods are there")
     (listed,) = wait_for_violations(admin, name)

@@ -84,6 +84,8 @@ class Auditor:
             denied = tuple(f for f in failures if f.severity is Severity.DENY)
             if may_act(self.state, key.namespace, boundary):
                 acted = await self.remedy.take(key, body, boundary, denied)
+            elif denied and boundary.enforcement == Enforcement.ENFORCE:
+                self.remedy.bar(key)
             else:
                 self.remedy.waits(key, waiting=False)
         finally:

@@ -54,6 +54,11 @@ class Budget:
         self._bucket = turns.given_back(self._bucket)
 
     @property
+    def busy(self) -> bool:
+        """Return whether whoever asks for a turn now has to wait for it."""
+        return self._bucket is not None and self._bucket.tokens < 1
+
+    @property
     def halted(self) -> bool:
         """Return whether nothing more is put back until people looked."""
         return turns.halted(self.failed, self.limits)

@@ -41,8 +41,10 @@ class Histories:
     """The memory of every workload; what is known here is written before it is relied on."""
 
     api: Api
-    missing: Callable[[bool], None]
-    """Told whether the cluster lacks the kind, so that nothing can be remembered."""
+    changed: Callable[[], None]
+    """Told when `missing` is another than before."""
+    missing: bool = False
+    """Whether the cluster lacks the kind, so that nothing can be remembered."""
     queue: WorkQueue[AuditKey] = field(init=False)
     _known: dict[AuditKey, tuple[Owner, Memory]] = field(default_factory=dict)
 
@@ -58,7 +60,7 @@ class Histories:
         except Refused as refused:
             if refused.code != 404:
                 raise
-            self.missing(True)
+            self._lacks(missing=True)
             return
         for body in listed:
             found = _read(body)
@@ -119,9 +121,14 @@ class Histories:
             await self.api.apply(resources.PHI_HISTORY, _manifest(key, owner, memory))
         except Refused as refused:
             if refused.code == 404:
-                self.missing(True)
+                self._lacks(missing=True)
             raise
-        self.missing(False)
+        self._lacks(missing=False)
+
+    def _lacks(self, *, missing: bool) -> None:
+        if self.missing != missing:
+            self.missing = missing
+            self.changed()
 
 
 def _owner(key: AuditKey, body: Mapping[str, Any]) -> Owner:

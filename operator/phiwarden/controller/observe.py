@@ -146,6 +146,8 @@ class Observer:
         if before is not None and now == before and same_report:
             return
         self.queues.workloads.add(name)
+        for namespace in _zone_namespaces(now):
+            self._unbar(namespace)
         # A namespace that this one gave up or contests may be another's now.
         for seen in (before, now):
             for namespace in _zone_namespaces(seen):
@@ -179,10 +181,15 @@ class Observer:
         ours = now is not None and now.digest == self.state.wanted.get(("", "Namespace", name))
         if now != before and (now is None or now.standing.terminating or not ours):
             self._touch(name)
+        self._unbar(name)
         left = before.boundary if before is not None else None
         if left is not None and (now is None or now.boundary != left):
             # Though nobody declares it any more: what it relied on may be let go.
             self.queues.workloads.add(left.workload)
+
+    def _unbar(self, namespace: str) -> None:
+        for kind, name in self.state.barred.pop(namespace, ()):
+            self.queues.turns.add(AuditKey(kind, namespace, name))
 
     def _take_boundary(self, namespace: str, boundary: ZoneBoundary | None) -> None:
         """Take up the boundary of a zone that is new here, or that nobody declares.

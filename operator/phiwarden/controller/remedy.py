@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
-from phiwarden.api.history import Act, Cause
+from phiwarden.api.history import Act
 from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
@@ -35,10 +35,13 @@ from phiwarden.remediation.plan import (
     Plan,
     decide,
     decide_failed,
+    insisted_on,
     needs_history,
+    rolled_out_again,
     template_digest,
     tolerated,
 )
+from phiwarden.remediation.rollout import ROLLING, Stage, stage
 from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
@@ -61,6 +64,7 @@ class Remedy:
     teller: Teller
     alarms: Alarms[AuditKey]
     clock: Clock
+    _violating: set[AuditKey] = field(default_factory=set)
     _planned: dict[AuditKey, tuple[Any, Plan]] = field(default_factory=dict)
     _locks: WeakValueDictionary[AuditKey, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
@@ -75,9 +79,12 @@ class Remedy:
         async with self._lock(key):
             await self._settle(key, body, boundary)
             self.rollouts.seen(key, body)
+            self._note_conflict(key, body, denied=bool(denied))
             if denied and boundary.enforcement == Enforcement.ENFORCE:
                 if may_act(self.state, key.namespace, boundary):
                     await self._denied(key, body, boundary, denied)
+                else:
+                    self.bar(key)
                 return
             lowered = f"enforcement is {boundary.enforcement}"
             why = lowered if denied else "it keeps the rules again"
@@ -97,6 +104,7 @@ class Remedy:
             await self._settle(key, body, boundary)
             if denied:
                 return await self._remedy(key, body, boundary, denied)
+            self._violating.discard(key)
             self.waits(key, waiting=False)
             if await self.rollouts.failed(key, body, boundary):
                 return await self._take_back(key, body, boundary)
@@ -134,25 +142,27 @@ class Remedy:
             )
         elif plan.action is Action.ROLL_BACK or plan.harmless:
             known.pop((key.kind, key.name), None)
-        if before != known.get((key.kind, key.name)) or self._conflict(key, plan.conflict):
+        if before != known.get((key.kind, key.name)):
             self.touch(key)
 
     def forget(self, key: AuditKey) -> None:
         """Drop what is known of an object that is gone."""
         self._planned.pop(key, None)
+        self._violating.discard(key)
         self.histories.forget(key)
         self.budget.gone(key)
         self.rollouts.forget(key)
         self.waits(key, waiting=False)
         held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
-        if held is not None or self._conflict(key, ""):
+        conflict = self.state.conflicts.get(key.namespace, {}).pop((key.kind, key.name), None)
+        if held is not None or conflict is not None:
             self.touch(key)
 
     def order(self, key: AuditKey) -> tuple[int, ...]:
         """Return the place of an object among those that wait for a turn."""
         boundary = self.state.boundaries.get(key.namespace)
         impact = boundary.impact if boundary is not None else ClinicalImpact.ADMINISTRATIVE
-        return turns.order(impact, failed_rollout=self.rollouts.urgent(key))
+        return turns.order(impact, failed_rollout=key not in self._violating)
 
     def waits(self, key: AuditKey, *, waiting: bool) -> None:
         """Note whether an object waits for its turn."""
@@ -162,6 +172,11 @@ class Remedy:
             return
         (known.add if waiting else known.discard)(place)
         self.touch(key)
+
+    def bar(self, key: AuditKey) -> None:
+        """Leave an object for now, and look again once its boundary or declaration changes."""
+        self.waits(key, waiting=False)
+        self.state.barred.setdefault(key.namespace, set()).add((key.kind, key.name))
 
     def touch(self, key: AuditKey) -> None:
         """Have the status of whoever declares an object's zone say what is true now."""
@@ -190,7 +205,9 @@ class Remedy:
                 await self._unlabel(key, body)
                 self._planned[key] = (self._question(key, body, boundary), plan)
                 return
-        self.waits(key, waiting=True)
+        self._violating.add(key)
+        if self.budget.busy:
+            self.waits(key, waiting=True)
         self.queues.turns.add(key)
 
     async def _remedy(
@@ -211,7 +228,9 @@ class Remedy:
                 await self.note(key, body, unmended)
             raise
         if acted is None:
-            return False  # no turn for it now; it is asked again
+            self.waits(key, waiting=True)
+            return False  # it is asked again once others are ready
+        self._violating.discard(key)
         self.waits(key, waiting=False)
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (self._question(key, body, boundary), plan)
@@ -224,10 +243,7 @@ class Remedy:
         """Take back a rollout that failed."""
         case = await self._case(key, body, rolls=True)
         plan = decide_failed(body, boundary, case, self.judge)
-        acted = await self._carry_out(key, body, boundary, (), plan)
-        if self._conflict(key, plan.conflict):
-            self.touch(key)
-        return bool(acted)
+        return bool(await self._carry_out(key, body, boundary, (), plan))
 
     async def _carry_out(
         self,
@@ -303,10 +319,9 @@ class Remedy:
     ) -> None:
         """Let go of an object, if it was stopped, in quarantine or held."""
         self._planned.pop(key, None)
+        self._violating.discard(key)
         self.waits(key, waiting=False)
         self.alarms.set(key, "pause", None)
-        if self._conflict(key, ""):
-            self.touch(key)
         started = await self._start_again(key, body, boundary, why)
         known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
         released = await self._unlabel(key, body)
@@ -358,15 +373,20 @@ class Remedy:
         because = f": {pause.reason}" if pause.reason else ""
         return f"paused until {pause.until:%Y-%m-%d %H:%M} UTC{by}{because}"
 
-    def _conflict(self, key: AuditKey, conflict: str) -> bool:
-        """Note who insists on what an object has; return whether that is news."""
+    def _note_conflict(self, key: AuditKey, body: Mapping[str, Any], *, denied: bool) -> None:
+        """Note who insists on what an object has, as long as it has it."""
+        memory = self.histories.of(key, body)
+        conflict = insisted_on(body, memory) if denied and memory.acts else ""
+        if not denied and memory.acts and key.kind in ROLLING and stage(body) is not Stage.WORKS:
+            conflict = rolled_out_again(body, memory)
         known = self.state.conflicts.setdefault(key.namespace, {})
         before = known.get((key.kind, key.name), "")
         if conflict:
             known[key.kind, key.name] = conflict
         else:
             known.pop((key.kind, key.name), None)
-        return before != conflict
+        if before != conflict:
+            self.touch(key)
 
     def _question(
         self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary

@@ -9,6 +9,10 @@ from phiwarden.api.status import ConditionType, ZoneStatus
 from phiwarden.cluster.resources import PHI_HISTORY, crd_of
 from phiwarden.controller.conditions import Said, first
 from phiwarden.controller.state import State
+from phiwarden.remediation.rollout import ROLLING
+
+BEING_TESTED: Final = "BeingTested"
+"""Reason while it is not known; what was said before is said on until it is."""
 
 WARNINGS: Final = {
     ConditionType.REMEDIATED: ("Remediation", ("Halted", "NoMemory")),
@@ -57,6 +61,8 @@ def rollback_ready(zones: Iterable[ZoneStatus], state: State) -> Said:
     zones = tuple(zones)
     known = sum(len(state.ways_back.get(zone.namespace, ())) for zone in zones)
     without = [f"{zone.namespace}/{entry}" for zone in zones for entry in no_way_back(zone, state)]
+    if any(untried(zone, state) for zone in zones):
+        return Said(kind, good=None, reason=BEING_TESTED, message="ways back are being tried")
     if without:
         message = f"{len(without)} of {known} could not go back now: {first(without)}"
         return Said(kind, good=False, reason="NoWayBack", message=message)
@@ -64,6 +70,13 @@ def rollback_ready(zones: Iterable[ZoneStatus], state: State) -> Said:
         return Said(kind, good=True, reason="NoWorkloads", message="nothing runs that rolls out")
     message = f"{known} workloads could go back to a revision that keeps the rules and has worked"
     return Said(kind, good=True, reason="Tested", message=message)
+
+
+def untried(zone: ZoneStatus, state: State) -> bool:
+    """Return whether a way back of a zone was not tried yet, as just after a start."""
+    tried = state.ways_back.get(zone.namespace, {})
+    running = state.verdicts.get(zone.namespace, {})
+    return any(place not in tried for place in running if place[0] in ROLLING)
 
 
 def no_way_back(zone: ZoneStatus, state: State) -> Iterator[str]:

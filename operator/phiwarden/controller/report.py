@@ -23,6 +23,7 @@ from phiwarden.boundary.claims import Obstacle
 from phiwarden.boundary.model import BoundaryPlan, Facts
 from phiwarden.controller import backup_conditions, conditions, remedy_conditions
 from phiwarden.controller.conditions import Said
+from phiwarden.controller.remedy_conditions import BEING_TESTED
 from phiwarden.controller.state import Declared, State, Verdict
 from phiwarden.controller.volumes import class_statuses, statuses, with_backups
 
@@ -57,7 +58,8 @@ def status(
 ) -> Status:
     """Return what is true of a PHIWorkload now."""
     zones = tuple(_zone(declared.name, zone, spec, findings, state) for zone in spec.zones)
-    zones = tuple(_with_ways_back(zone, state) for zone in zones)
+    stored = state.statuses.get(declared.name, {})
+    zones = tuple(_with_ways_back(zone, stored, state) for zone in zones)
     violations = sum(zone.violation_count for zone in zones)
     volumes = statuses(
         declared.name, spec, facts, state.storage, state.statuses.get(declared.name, {})
@@ -190,8 +192,12 @@ def _zone(
     return ZoneStatus(state="Enforced", **common)
 
 
-def _with_ways_back(zone: ZoneStatus, state: State) -> ZoneStatus:
+def _with_ways_back(zone: ZoneStatus, stored: Mapping[str, Any], state: State) -> ZoneStatus:
     without = tuple(islice(remedy_conditions.no_way_back(zone, state), MAX_LISTED))
+    if remedy_conditions.untried(zone, state):
+        # What was found last is told until it is found anew.
+        before = [z for z in stored.get("zones") or () if z["name"] == zone.name]
+        without = tuple(before[0].get("withoutWayBack", ())) if before else ()
     return zone.model_copy(update={"without_way_back": without})
 
 
@@ -215,6 +221,9 @@ def _conditions(
         value = "Unknown" if entry.good is None else str(entry.good)
         known = before.get(entry.type.value)
         since: Any = now.replace(microsecond=0)
+        if known is not None and entry.reason == BEING_TESTED:
+            conditions.append(Condition.model_validate(known))
+            continue
         if known is not None and known.get("status") == value:
             since = known.get("lastTransitionTime", since)
         conditions.append(

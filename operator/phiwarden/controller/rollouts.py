@@ -110,10 +110,6 @@ class Rollouts:
             return False
         return self._taken_back(boundary)
 
-    def urgent(self, key: AuditKey) -> bool:
-        """Return whether an object's turn is for a rollout, and not for a violation."""
-        return (key.kind, key.name) not in self.state.waiting.get(key.namespace, ())
-
     async def _fell(self, key: AuditKey, body: Mapping[str, Any]) -> None:
         """Note that what was put back does not come up: it is no longer known to work."""
         if not self.budget.fell(key):

@@ -205,11 +205,10 @@ class Controller:
             self.state.halted = tuple(sorted(map(str, budget.failed))) if budget.halted else ()
             remedy.touch(key)
 
-        def unremembered(missing: bool) -> None:  # noqa: FBT001 - a callback's only argument
-            if self.state.unremembered != missing:
-                self.state.unremembered = missing
-                for name in self.state.workloads:
-                    queues.workloads.add(name)
+        def unremembered() -> None:
+            self.state.unremembered = histories.missing
+            for name in self.state.workloads:
+                queues.workloads.add(name)
 
         budget = Budget(self.settings.limits, self.clock, ask, standing)
         queues = Queues(

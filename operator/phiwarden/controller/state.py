@@ -133,6 +133,8 @@ class State:
         labelled: namespaces in which pods carry the quarantine label.
         remediations: what was put back, by workload, newest first.
         waiting: what waits for its turn to be put back, by namespace.
+        barred: what breaks rules and may not be changed while the boundary does not stand as it is
+            declared, by namespace: it is looked at again once either changes.
         conflicts: who insists on what was put back, by namespace and object.
         ways_back: whether going back would work, by namespace and object.
         halted: put-backs that did not become ready, if they are so many that no more are made.
@@ -172,6 +174,7 @@ class State:
     quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)
     remediations: dict[str, list[Remediation]] = field(default_factory=dict)
     waiting: dict[str, set[ObjectKey]] = field(default_factory=dict)
+    barred: dict[str, set[ObjectKey]] = field(default_factory=dict)
     conflicts: dict[str, dict[ObjectKey, str]] = field(default_factory=dict)
     ways_back: dict[str, dict[ObjectKey, WayBack]] = field(default_factory=dict)
     halted: tuple[str, ...] = ()

@@ -128,9 +128,8 @@ def decide(
         return Plan(
             Action.LEAVE, "its rollout is paused by somebody who is working on it", held=care
         )
-    times = times_put_back(case.memory, template_digest(body))
-    if times >= FIGHT:
-        return _give_way(body, boundary, times)
+    if conflict := insisted_on(body, case.memory):
+        return _give_way(boundary, conflict)
     if kind not in ROLLING:
         return quarantine(body, boundary.impact, f"a {kind} has no revision to go back to")
     target, obstacle = way_back(body, boundary, case, judge)
@@ -166,10 +165,10 @@ def decide_failed(
     if body["spec"].get("paused"):
         why = "its rollout failed, and is paused by somebody who is working on it"
         return Plan(Action.LEAVE, why, cause=failed)
-    if taken_back(case.memory, template_digest(body)):
-        side = other_side(body)
-        why = f"its rollout failed, was taken back once, and was rolled out again by {side}"
-        return Plan(Action.LEAVE, why, cause=failed, conflict=f"{side} rolls out what fails")
+    if conflict := rolled_out_again(body, case.memory):
+        return Plan(
+            Action.LEAVE, f"its rollout failed; {conflict}", cause=failed, conflict=conflict
+        )
     target, obstacle = way_back(body, boundary, case, judge)
     if target is None:
         return Plan(Action.LEAVE, f"its rollout failed, and {obstacle}", cause=failed)
@@ -311,10 +310,26 @@ def _claims_go(spec: Mapping[str, Any]) -> bool:
     return bool(retention.get("whenScaled", "Retain") != "Retain")
 
 
-def _give_way(body: Mapping[str, Any], boundary: ZoneBoundary, times: int) -> Plan:
+def insisted_on(body: Mapping[str, Any], memory: Memory) -> str:
+    """Return who insists on a violating template that was put back again and again; "" if nobody.
+
+    It starts anew with another template: whoever changes what they want is not fighting.
+    """
+    times = times_put_back(memory, template_digest(body))
+    if times < FIGHT:
+        return ""
+    return f"{other_side(body)} brought back what phiwarden put back {times} times"
+
+
+def rolled_out_again(body: Mapping[str, Any], memory: Memory) -> str:
+    """Return who rolls a template out again whose failed rollout was taken back; "" if nobody."""
+    if not taken_back(memory, template_digest(body)):
+        return ""
+    return f"{other_side(body)} rolled out again what phiwarden took back as it failed"
+
+
+def _give_way(boundary: ZoneBoundary, conflict: str) -> Plan:
     """Return the plan for what somebody insists on: apart, by objects that are not theirs."""
-    side = other_side(body)
-    conflict = f"{side} brought the same template back after phiwarden put it back {times} times"
     because = f"{conflict}, and it is left as it is until its source changes"
     if boundary.impact == ClinicalImpact.DIRECT_CARE:
         return hold(because, conflict=conflict)
