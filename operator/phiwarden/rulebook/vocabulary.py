@@ -18,10 +18,10 @@ from phiwarden.api import names
 from phiwarden.api.rollback import FEWEST_KEPT
 from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
 from phiwarden.boundary.labels import NUMBER
-from phiwarden.rulebook import bulk
+from phiwarden.rulebook import bulk, held
 from phiwarden.rulebook.model import LISTS, Each, Reads
 from phiwarden.rulebook.questions import container_list
-from phiwarden.rulebook.shapes import PODS, Shape
+from phiwarden.rulebook.shapes import PODS, TEMPLATES, Shape
 from phiwarden.rulebook.subjects import Part, Subject
 
 OPERATOR: Final = "@operator@"
@@ -161,23 +161,11 @@ TRUSTED: Final = Variable(
 CHOSEN: Final = Variable(TRUSTED.name, _CHOSEN)
 """The same without Kubernetes' own controllers, which delete for whoever names an owner."""
 
-_POD_MAKERS: Final = (
-    "system:kube-controller-manager",
-    "system:serviceaccount:kube-system:replicaset-controller",
-    "system:serviceaccount:kube-system:statefulset-controller",
-    "system:serviceaccount:kube-system:daemon-set-controller",
-)
-
-# The name alone proves nothing: only the controllers themselves can speak as their
-# accounts, and they make pods from their object's template and nothing else.
-_HELD: Final = Variable(
-    "held",
-    "request.operation == 'CREATE' && variables.readable && variables.impact == 'direct-care'"
-    f" && request.userInfo.username in {_quoted(_POD_MAKERS)}"
-    " && has(object.metadata.ownerReferences)"
-    " && object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller"
-    f" && owner.kind + '/' + owner.name in {_listed(names.HELD)})",
-)
+_HELD: Final = {
+    PODS: Variable("held", held.pods(_listed(names.HELD))),
+    TEMPLATES: Variable("held", held.templates(_listed(names.HELD))),
+}
+"""Evaluated for what breaks rules alone: `verdicts` asks it last."""
 
 
 def _sum_over(field: str, each: str, size: str) -> str:
@@ -210,7 +198,7 @@ _BULK: Final = (
 def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
     """Return the variables of a policy whose objects carry a pod at the shape's place."""
     here = f"object{shape.path}"
-    held = (_HELD,) if shape is PODS else ()
+    kept = (_HELD[shape],) if shape in _HELD else ()
     return (
         Variable("pod", f"{here}.spec", short=True),
         Variable(
@@ -234,7 +222,7 @@ def _pod_variables(shape: Shape) -> tuple[Variable, ...]:
             ".map(entry, entry.split('/')[0])",
         ),
         Variable("bulk", _BULK),
-        *held,
+        *kept,
     )
 
 
@@ -265,7 +253,7 @@ _REVISION_MAKERS: Final = (
 _OF_POD: Final = Variable(
     "ofPod",
     "request.userInfo.username in "
-    f"{_quoted((_POD_MAKERS[0], 'system:serviceaccount:kube-system:ephemeral-volume-controller'))}"
+    f"{_quoted((held.MANAGER, 'system:serviceaccount:kube-system:ephemeral-volume-controller'))}"
     " && has(object.metadata.ownerReferences)"
     " && object.metadata.ownerReferences.exists(owner,"
     " owner.kind == 'Pod' && has(owner.controller) && owner.controller)",
@@ -287,7 +275,7 @@ _OWNERS_BY_DESIGN: Final = Variable(
     "request.userInfo.username in "
     + _quoted(
         (
-            _POD_MAKERS[0],
+            held.MANAGER,
             "system:serviceaccount:kube-system:ephemeral-volume-controller",
             "system:serviceaccount:kube-system:statefulset-controller",
         )
