@@ -71,7 +71,7 @@ def labels(pods: Iterable[Mapping[str, Any]], quarantine: Quarantine | None) -> 
     team's, and nothing restarts.
     """
     patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
-    says = f"label {names.QUARANTINE}={quarantine}" if quarantine else f"no {names.QUARANTINE}"
+    says = f"{names.QUARANTINE}={quarantine}" if quarantine else f"{names.QUARANTINE} is taken off"
     return tuple(
         Step("Pod", pod["metadata"]["name"], MERGE_PATCH, patch, says)
         for pod in pods
