@@ -450,9 +450,9 @@ def test_a_person_reads_one_screen(admin: Rest, planner: Planner, name: str) -> 
         " 1 rolled back, "
     )
     fax = "kept running apart Deployment/fax warned PHI-IMG-001 there is no earlier revision"
-    assert f"{fax} label its 2 pods: phiwarden.dev/quarantine=care" in said
+    assert f"{fax} label 2 pods phiwarden.dev/quarantine=care" in said
     assert "rolled back Deployment/records warned PHI-IMG-001 to revision 1: " in said
-    assert "patch: /spec/template becomes that of revision 1" in said
+    assert "patch /spec/template: that of revision 1" in said
     assert "2 objects take turns, at the rate that the chart sets (remediation.perMinute)" in said
     image = good["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image[:50] in "".join(said.split()), "wherever its line is broken"

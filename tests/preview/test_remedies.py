@@ -110,7 +110,7 @@ def test_what_is_known_to_have_worked_is_gone_back_to(kind: str, impact: Clinica
     good = runs(kind)["spec"]["template"]
     operation = {"op": "replace", "path": "/spec/template", "value": good}
     assert (step.kind, step.name, step.patch) == (kind, "app", [GUARD, operation])
-    assert step.says == "/spec/template becomes that of revision 1"
+    assert step.says == "/spec/template: that of revision 1"
 
 
 @pytest.mark.parametrize("kind", ROLLING)

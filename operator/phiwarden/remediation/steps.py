@@ -71,7 +71,8 @@ def labels(pods: Iterable[Mapping[str, Any]], quarantine: Quarantine | None) -> 
     team's, and nothing restarts.
     """
     patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
-    says = f"{names.QUARANTINE}={quarantine}" if quarantine else f"{names.QUARANTINE} is taken off"
+    # As kubectl writes it.
+    says = f"{names.QUARANTINE}={quarantine}" if quarantine else f"{names.QUARANTINE}-"
     return tuple(
         Step("Pod", pod["metadata"]["name"], MERGE_PATCH, patch, says)
         for pod in pods
@@ -107,8 +108,7 @@ def describe_release(
 
 def _amended(body: Mapping[str, Any], operations: Sequence[Change], of: str = "") -> Step:
     says = ", ".join(
-        f"{operation['path']} becomes {of or str(operation['value']).lower()}"
-        for operation in operations
+        f"{operation['path']}: {of or str(operation['value']).lower()}" for operation in operations
     )
     name = body["metadata"]["name"]
     return Step(body["kind"], name, JSON_PATCH, guarded(body, *operations), says)

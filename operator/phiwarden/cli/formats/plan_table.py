@@ -175,9 +175,9 @@ def _steps(fate: Fate) -> Iterator[str]:
         if step.kind == "Pod":
             labelled[step.says] += 1
         else:
-            yield f"patch: {step.says}"
+            yield f"patch {step.says}"
     for says, number in labelled.items():
-        yield f"label its {'pod' if number == 1 else f'{number} pods'}: {says}"
+        yield f"label {number} {'pod' if number == 1 else 'pods'} {says}"
 
 
 def _turns(found: Sequence[Turn]) -> Iterator[Text]:
