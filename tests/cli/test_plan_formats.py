@@ -211,6 +211,14 @@ def test_what_was_not_read_is_said_last_and_makes_the_plan_incomplete() -> None:
     ]
 
 
+@pytest.mark.parametrize("installed", [False, True])
+def test_a_cluster_that_cannot_remember_is_told_that_nothing_is_put_back(installed: bool) -> None:
+    unknown = ("PHIHistory",) if installed else ("PHIHistory", "PHIWorkload")
+    text = table(raised(), Cluster({}, {}, {}, unknown=unknown), width=200)
+    lack = "Without the CRD phihistories.phiwarden.dev nothing is put back or stopped: "
+    assert (lack in text) is installed
+
+
 @pytest.mark.parametrize(
     ("objects", "gaps", "code"),
     [

@@ -331,6 +331,16 @@ def test_a_failed_rollout_that_is_not_taken_back_is_told(
     assert outlook.hard is (then is Consequence.UNTOLD)
 
 
+def test_a_failed_rollout_that_somebody_paused_is_left_alone_whatever_is_remembered() -> None:
+    obj = failing("Deployment")
+    obj["spec"]["paused"] = True
+    (found,) = fates(
+        plan(declared(rollback=TAKES_BACK), cluster(obj, gaps=(gap("PHIHistory"),)))
+    ).values()
+    assert found.then is Consequence.LEFT_ALONE
+    assert "is paused by somebody who is working on it" in found.why
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["put back", "rolled out again"])
 def test_what_was_taken_back_once_is_not_fought(again: bool) -> None:
     """A put-back that does not get ready is left to people; who rolls it out again wants it."""
@@ -376,6 +386,16 @@ def test_lowering_the_level_lets_go_of_what_is_apart() -> None:
     assert (found.now, found.then, found.cause) == (Consequence.HELD, Consequence.WARNED, None)
     (step,) = found.steps or ()
     assert step.patch == {"metadata": {"labels": {LABEL: None}}}
+
+
+@pytest.mark.parametrize("label", [None, "care"])
+def test_what_only_costs_reliability_any_more_leaves_its_quarantine(label: str | None) -> None:
+    loose = runs("StatefulSet", resources={"requests": {"cpu": "100m", "memory": "1Mi"}})
+    pod = pod_of("StatefulSet/app", **({LABEL: label} if label else {}))
+    found = fate(loose, pod)
+    assert (found.then, found.cause) == (Consequence.REFUSED, None)
+    off = [{"metadata": {"labels": {LABEL: None}}}]
+    assert [step.patch for step in found.steps or ()] == (off if label else [])
 
 
 def test_jobs_of_a_cron_job_that_run_are_told_and_those_that_ended_are_not() -> None:

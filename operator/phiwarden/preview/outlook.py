@@ -149,9 +149,9 @@ def _zone(
         judge=judge,
     )
     fates = [fate_of(obj, around) for obj in judged_apart(objects)]
-    # A CronJob stands for its Jobs, but for one that runs and that something is done about.
-    runs = (fate_of(job, around) for job in jobs_of_cron_jobs(objects))
-    fates += [fate for fate in runs if fate.steps != ()]
+    # A CronJob stands for its Jobs, but for those that something is done about.
+    of_jobs = (fate_of(job, around) for job in jobs_of_cron_jobs(objects))
+    fates += [fate for fate in of_jobs if fate.steps != ()]
     told = (fate for fate in fates if fate.told)
     return ZoneOutlook(
         zone=zone.name,

@@ -8,7 +8,6 @@ from typing import Final
 
 from phiwarden.boundary.manifest import is_ours
 from phiwarden.preview.model import Object
-from phiwarden.remediation.plan import has_ended
 from phiwarden.rulebook.shapes import shape_of
 
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
@@ -34,11 +33,10 @@ def controlled(objects: Iterable[Object], kind: str) -> Mapping[str, tuple[Objec
 
 
 def jobs_of_cron_jobs(objects: Iterable[Object]) -> tuple[Object, ...]:
-    """Return the Jobs that a CronJob of the namespace made, and that run."""
+    """Return the Jobs that a CronJob of the namespace made."""
     everything = tuple(objects)
     makers = {obj["metadata"].get("uid") for obj in everything if obj["kind"] == "CronJob"}
-    jobs = (obj for obj in everything if obj["kind"] == "Job" and controller(obj) in makers)
-    return tuple(job for job in jobs if not has_ended(job))
+    return tuple(obj for obj in everything if obj["kind"] == "Job" and controller(obj) in makers)
 
 
 def judged_apart(objects: Iterable[Object]) -> tuple[Object, ...]:

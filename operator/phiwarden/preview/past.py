@@ -91,13 +91,13 @@ class Past:
         found = []
         if problem := asked(obj, self.now).problem:
             found.append(f"the pause that is asked for is not granted: {problem}")
-        needs = sorted(references(target.template).secrets) if target is not None else []
-        if needs and self.present.secrets is None:
-            found.append(
-                "Secrets could not be listed, so it is not known whether revision"
-                f" {target.number if target is not None else 0} finds what it needs:"
-                f" {', '.join(needs)}"
-            )
+        if target is not None and self.present.secrets is None:
+            needs = ", ".join(sorted(references(target.template).secrets))
+            if needs:
+                found.append(
+                    "Secrets could not be listed, so it is not known whether revision"
+                    f" {target.number} finds what it needs: {needs}"
+                )
         return tuple(found)
 
     def _history(self, obj: Object) -> tuple[Revision, ...]:

@@ -17,6 +17,7 @@ from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.model import AgreementState
 from phiwarden.cli.formats.consoles import written
 from phiwarden.cli.formats.printable import printable
+from phiwarden.cluster.resources import PHI_HISTORY, PHIWORKLOAD, crd_of
 from phiwarden.preview.model import (
     HARD,
     WORST_FIRST,
@@ -252,6 +253,12 @@ def _unread(cluster: Cluster) -> Iterator[Text]:
         yield Text("This plan is not complete: see above.", _BAD)
     if cluster.unknown:
         yield Text(f"not known to this cluster: {', '.join(cluster.unknown)}", _DIM)
+    if PHI_HISTORY.kind in cluster.unknown and PHIWORKLOAD.kind not in cluster.unknown:
+        yield Text(
+            f"Without the CRD {crd_of(PHI_HISTORY)} nothing is put back or stopped: apply the CRDs"
+            " of this version.",
+            _BAD,
+        )
 
 
 def _ways(ways: Sequence[Way]) -> str:
