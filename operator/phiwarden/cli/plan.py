@@ -43,7 +43,7 @@ def plan(
     workloads: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WORKLOAD]...",
+            metavar="WORKLOAD",
             help="PHIWorkloads of the cluster, as they stand.",
             show_default=False,
         ),
