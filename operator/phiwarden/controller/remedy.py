@@ -206,7 +206,7 @@ class Remedy:
                 self._planned[key] = (self._question(key, body, boundary), plan)
                 return
         self._violating.add(key)
-        if self.budget.busy:
+        if self.budget.busy(len(self.queues.turns) + 1):
             self.waits(key, waiting=True)
         self.queues.turns.add(key)
 
@@ -260,7 +260,7 @@ class Remedy:
         """
         operations = changes(plan, body)
         if operations:
-            if not self.budget.admits(key):
+            if not self.budget.admits(key, on_trial=plan.action is Action.ROLL_BACK):
                 self.touch(key)
                 return None
             await self._change(
@@ -287,10 +287,12 @@ class Remedy:
         before = self.histories.of(key, body)
         await self.histories.write(key, body, remembered.intending(before, act))
         try:
-            await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
+            stored = await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
         except Refused:
+            self.budget.over(key)
             await self.histories.write(key, body, remembered.forgoing(before))
             raise
+        self.rollouts.wrote(key, stored)
         await self._finish(key, body, boundary, act)
 
     async def _settle(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> None:

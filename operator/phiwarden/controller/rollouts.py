@@ -48,10 +48,11 @@ class Rollouts:
     alarms: Alarms[AuditKey]
     clock: Clock
     _worked: dict[AuditKey, tuple[str, int]] = field(default_factory=dict)
+    _written: dict[AuditKey, tuple[str, int]] = field(default_factory=dict)
 
     def seen(self, key: AuditKey, body: Mapping[str, Any]) -> None:
         """Remember a template that works, and whether what was put back came up."""
-        if key.kind not in ROLLING:
+        if key.kind not in ROLLING or self._before_ours(key, body):
             return
         if stage(body) is Stage.WORKS:
             self.alarms.set(key, "rollout", None)
@@ -66,6 +67,16 @@ class Rollouts:
         else:
             self.budget.over(key)
 
+    def wrote(self, key: AuditKey, stored: Mapping[str, Any]) -> None:
+        """Note what the API server made of a change of ours: what is older is no news."""
+        metadata = stored["metadata"]
+        self._written[key] = (metadata["uid"], metadata.get("generation", 0))
+
+    def _before_ours(self, key: AuditKey, body: Mapping[str, Any]) -> bool:
+        uid, generation = self._written.get(key, ("", 0))
+        metadata = body["metadata"]
+        return bool(uid == metadata["uid"] and metadata.get("generation", 0) < generation)
+
     def on_trial(self, key: AuditKey, body: Mapping[str, Any]) -> bool:
         """Return whether an object has the template that it was put back to last."""
         memory = self.histories.of(key, body)
@@ -74,6 +85,7 @@ class Rollouts:
     def forget(self, key: AuditKey) -> None:
         """Drop what is known of an object that is gone."""
         self._worked.pop(key, None)
+        self._written.pop(key, None)
         for matter in ("rollout", "pause"):
             self.alarms.set(key, matter, None)
 
