@@ -34,7 +34,7 @@ def adopt(admin: Rest, name: str, **spec: Any) -> None:
     registries = {"registries": ["registry.hospital.example/portal"]}
     zone = workloads.zone("app", namespace=name, adopt=True, data="phi", images=registries)
     answer = workloads.apply(
-        admin, clinic(name, zones=[zone], **{"flows": [], "externals": [], **spec})
+        admin, clinic(name, **{"zones": [zone], "flows": [], "externals": [], **spec})
     )
     assert answer.ok, answer.message
 
