@@ -92,6 +92,7 @@ SECRET_PROVIDER_CLASS: Final = Kind(
     "secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"
 )
 CERTIFICATE: Final = Kind("cert-manager.io", "v1", "Certificate", "certificates")
+PHI_HISTORY: Final = Kind("phiwarden.dev", "v1alpha1", "PHIHistory", "phihistories")
 NODE_PROXY: Final = Kind("", "v1", "NodeProxyOptions", "nodes/proxy")
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")
