@@ -187,6 +187,16 @@ def deployment(name: str, *, replicas: int = 2, **container: Any) -> Object:
     }
 
 
+def budgets(namespace: str) -> str:
+    """Return the path of a namespace's PodDisruptionBudgets."""
+    return f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
+
+
+def budget(name: str = "everything", **spec: Any) -> Object:
+    """Return a PodDisruptionBudget, of every pod of its namespace if nothing else is said."""
+    return {"metadata": {"name": name}, "spec": {"selector": {}, "maxUnavailable": 1, **spec}}
+
+
 def bad(good: Object, tag: str = "1.0") -> Object:
     """Return a Deployment whose image is named by a tag."""
     worse = copy.deepcopy(good)

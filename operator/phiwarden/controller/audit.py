@@ -17,6 +17,7 @@ from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
 from phiwarden.remediation.plan import REMEDIED
 from phiwarden.rotation.consumers import env_secrets
+from phiwarden.rulebook.budgets import unprotected
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
@@ -131,8 +132,13 @@ class Auditor:
     ) -> tuple[Failure, ...]:
         """Judge an object; a huge one aside, so that nothing else has to wait for it."""
         if container_count(body) <= JUDGED_AT_ONCE:
-            return self.judge.failures(body, boundary)
-        return await asyncio.to_thread(self.judge.failures, body, boundary)
+            failures = self.judge.failures(body, boundary)
+        else:
+            failures = await asyncio.to_thread(self.judge.failures, body, boundary)
+        # Last, with nothing waited for after it: budgets that change later have all judged again.
+        namespace = body["metadata"]["namespace"]
+        lack = unprotected(body, boundary, self.state.budgets.get(namespace, ()))
+        return failures if lack is None else (*failures, lack)
 
     def _note(
         self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import kopf
@@ -22,6 +22,7 @@ from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.backups import Backups
+from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
@@ -102,7 +103,15 @@ class Controller:
         self._look_again = queues.workloads.add
         stores = StorageObserver(self.state, queues)
         secrets = SecretObserver(self.state, queues, self.clock, stores.keys_of_secret)
-        observer = Observer(self.state, queues, enforcement, self.clock, stores, secrets)
+        observer = Observer(
+            self.state,
+            queues,
+            enforcement,
+            self.clock,
+            stores,
+            secrets,
+            BudgetObserver(self.state, queues),
+        )
         boundary, running = observer.reflectors(api)
         self._optional = observer.optional(api)
         await self._follow([self._optional.reflector()])
@@ -111,13 +120,14 @@ class Controller:
         observer.check_enforcement()
         pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
         self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
+        # As it is now: what changes during the first audit is looked at again.
+        self.state.judged.update(
+            {name: self.state.measure(name, zone) for name, zone in self.state.boundaries.items()}
+        )
         await self._follow(running)
         self._spawn(queues.audits.run(AUDITORS), "audits")
         if await self._first_audit(queues):
             observer.drop_gone_quarantine()
-        self.state.judged.update(
-            {name: replace(zone, held=()) for name, zone in self.state.boundaries.items()}
-        )
         await reliance.release()
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
