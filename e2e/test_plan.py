@@ -24,6 +24,8 @@ from e2e.workloads import (
     WORKLOADS,
     available,
     bad,
+    budget,
+    budgets,
     clinic,
     deployment,
     deployments,
@@ -123,6 +125,7 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
     chosen = unique("plan")
     assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
     assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", {"metadata": {"name": "app"}}).ok
+    assert admin.create(budgets(chosen), budget()).ok
     yield chosen
     admin.delete(f"{WORKLOADS}/{chosen}")
 
@@ -345,6 +348,7 @@ def portal(product: Product, operator: Operator) -> str:
     admin = connect(product.cluster.kubeconfig)
     name = unique("portal")
     assert admin.create(NAMESPACES, {"metadata": {"name": name}}).ok
+    assert admin.create(budgets(name), budget()).ok
     assert workloads.apply(admin, declared(name)).ok
     wait(admin, name)
     roll_out(admin, name, deployment("api"))

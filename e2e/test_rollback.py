@@ -17,6 +17,8 @@ from e2e.workloads import (
     WORKLOADS,
     available,
     bad,
+    budget,
+    budgets,
     clinic,
     deployment,
     deployments,
@@ -46,6 +48,7 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
     assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
     account = {"metadata": {"name": "app"}}
     assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
+    assert admin.create(budgets(chosen), budget()).ok
     yield chosen
     admin.delete(f"{WORKLOADS}/{chosen}")
 

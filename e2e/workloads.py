@@ -225,6 +225,16 @@ def template_of(workload: Object) -> Object:
     return found
 
 
+def budgets(namespace: str) -> str:
+    """Return the path of a namespace's PodDisruptionBudgets."""
+    return f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
+
+
+def budget(name: str = "everything", **spec: Any) -> Object:
+    """Return a PodDisruptionBudget, of every pod of its namespace if nothing else is said."""
+    return {"metadata": {"name": name}, "spec": {"selector": {}, "maxUnavailable": 1, **spec}}
+
+
 def bad(good: Object, tag: str = "1.0") -> Object:
     """Return a workload whose image is named by a tag."""
     container, worse = _copied(good)

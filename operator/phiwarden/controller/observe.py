@@ -21,6 +21,7 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.optional import Optional
 from phiwarden.cluster.reflector import Key, Reflector
+from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.queues import AuditKey, Queues
@@ -79,6 +80,7 @@ class Observer:
     clock: Clock
     stores: StorageObserver
     secrets: SecretObserver
+    budgets: BudgetObserver
     _settling: asyncio.TimerHandle | None = None
 
     def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
@@ -100,6 +102,7 @@ class Observer:
             _follow(api, resources.STORAGE_CLASS, self.stores.storage_class),
             _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
             _follow(api, shapes.CLAIM, self.stores.claim),
+            _follow(api, shapes.BUDGET, self.budgets.seen),
         ]
         if self.state.watches_secrets:
             path = resources.collection(resources.SECRET)

@@ -16,10 +16,10 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.authority import may_act
-from phiwarden.controller.budget import Budget
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.histories import Histories
 from phiwarden.controller.isolation import Isolation
+from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.rollouts import Rollouts
 from phiwarden.controller.state import Quarantined, State
@@ -60,7 +60,7 @@ class Remedy:
     histories: Histories
     isolation: Isolation
     rollouts: Rollouts
-    budget: Budget
+    pace: Pace
     teller: Teller
     alarms: Alarms[AuditKey]
     clock: Clock
@@ -150,7 +150,7 @@ class Remedy:
         self._planned.pop(key, None)
         self._violating.discard(key)
         self.histories.forget(key)
-        self.budget.gone(key)
+        self.pace.gone(key)
         self.rollouts.forget(key)
         self.waits(key, waiting=False)
         held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
@@ -206,7 +206,7 @@ class Remedy:
                 self._planned[key] = (self._question(key, body, boundary), plan)
                 return
         self._violating.add(key)
-        if self.budget.busy(len(self.queues.turns) + 1):
+        if self.pace.busy(len(self.queues.turns) + 1):
             self.waits(key, waiting=True)
         self.queues.turns.add(key)
 
@@ -260,7 +260,7 @@ class Remedy:
         """
         operations = changes(plan, body)
         if operations:
-            if not self.budget.admits(key, on_trial=plan.action is Action.ROLL_BACK):
+            if not self.pace.admits(key, on_trial=plan.action is Action.ROLL_BACK):
                 self.touch(key)
                 return None
             await self._change(
@@ -289,7 +289,7 @@ class Remedy:
         try:
             stored = await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
         except Refused:
-            self.budget.over(key)
+            self.pace.over(key)
             await self.histories.write(key, body, remembered.forgoing(before))
             raise
         self.rollouts.wrote(key, stored)
@@ -314,7 +314,7 @@ class Remedy:
         memory = self.histories.of(key, body)
         await self.histories.write(key, body, remembered.done(memory))
         if act.action == "RolledBack":
-            self.budget.sent(key)
+            self.pace.sent(key)
 
     async def _release(
         self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, why: str

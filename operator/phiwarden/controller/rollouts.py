@@ -17,10 +17,10 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.authority import may_act
-from phiwarden.controller.budget import Budget
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.histories import Histories
 from phiwarden.controller.isolation import Isolation
+from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.state import State
 from phiwarden.controller.telling import Teller
@@ -43,7 +43,7 @@ class Rollouts:
     state: State
     histories: Histories
     isolation: Isolation
-    budget: Budget
+    pace: Pace
     teller: Teller
     alarms: Alarms[AuditKey]
     clock: Clock
@@ -61,11 +61,11 @@ class Rollouts:
                 self._worked[key] = version
                 template = template_digest(body)
                 self.histories.works(key, body, template, revision_of(body), self.clock())
-            self.budget.over(key)
+            self.pace.over(key)
         elif self.on_trial(key, body):
-            self.budget.sent(key)
+            self.pace.sent(key)
         else:
-            self.budget.over(key)
+            self.pace.over(key)
 
     def wrote(self, key: AuditKey, stored: Mapping[str, Any]) -> None:
         """Note what the API server made of a change of ours: what is older is no news."""
@@ -124,7 +124,7 @@ class Rollouts:
 
     async def _fell(self, key: AuditKey, body: Mapping[str, Any]) -> None:
         """Note that what was put back does not come up: it is no longer known to work."""
-        if not self.budget.fell(key):
+        if not self.pace.fell(key):
             return
         memory = self.histories.of(key, body)
         await self.histories.write(key, body, without_worked(memory, template_digest(body)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import kopf
@@ -22,13 +22,14 @@ from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.backups import Backups
-from phiwarden.controller.budget import Budget
+from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.histories import WRITERS, Histories
 from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
+from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.reliance import Reliance
@@ -119,7 +120,15 @@ class Controller:
         self._look_again = queues.workloads.add
         stores = StorageObserver(self.state, queues)
         secrets = SecretObserver(self.state, queues, self.clock, stores.keys_of_secret)
-        observer = Observer(self.state, queues, enforcement, self.clock, stores, secrets)
+        observer = Observer(
+            self.state,
+            queues,
+            enforcement,
+            self.clock,
+            stores,
+            secrets,
+            BudgetObserver(self.state, queues),
+        )
         boundary, running = observer.reflectors(api)
         self._optional = observer.optional(api)
         await self._follow([self._optional.reflector()])
@@ -129,14 +138,15 @@ class Controller:
         pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
         self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
         await work.histories.load()
+        # As it is now: what changes during the first audit is looked at again.
+        self.state.judged.update(
+            {name: self.state.measure(name, zone) for name, zone in self.state.boundaries.items()}
+        )
         await self._follow(running)
         self._spawn(queues.audits.run(AUDITORS), "audits")
         self._spawn(work.histories.queue.run(WRITERS), "histories")
         if await self._first_audit(queues):
             observer.drop_gone_quarantine()
-        self.state.judged.update(
-            {name: replace(zone, held=()) for name, zone in self.state.boundaries.items()}
-        )
         await reliance.release()
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(queues.turns.run(TURNS), "turns")
@@ -202,7 +212,7 @@ class Controller:
             return remedy.order(key)
 
         def standing(key: AuditKey) -> None:
-            self.state.halted = tuple(sorted(map(str, budget.failed))) if budget.halted else ()
+            self.state.halted = tuple(sorted(map(str, pace.failed))) if pace.halted else ()
             remedy.touch(key)
 
         def unremembered() -> None:
@@ -210,11 +220,11 @@ class Controller:
             for name in self.state.workloads:
                 queues.workloads.add(name)
 
-        budget = Budget(self.settings.limits, self.clock, ask, standing)
+        pace = Pace(self.settings.limits, self.clock, ask, standing)
         queues = Queues(
             WorkQueue("reconcile", reconcile),
             WorkQueue("audit", audit),
-            WorkQueue("turn", take, order=order, gate=budget.turn),
+            WorkQueue("turn", take, order=order, gate=pace.turn),
             WorkQueue("way back", scout),
         )
         histories = Histories(api, unremembered)
@@ -222,7 +232,7 @@ class Controller:
         teller = Teller(self.state, queues, recorder, self.clock)
         object_alarms: Alarms[AuditKey] = Alarms(self.clock)
         rollouts = Rollouts(
-            api, self.state, histories, isolation, budget, teller, object_alarms, self.clock
+            api, self.state, histories, isolation, pace, teller, object_alarms, self.clock
         )
         remedy = Remedy(
             api,
@@ -232,13 +242,13 @@ class Controller:
             histories,
             isolation,
             rollouts,
-            budget,
+            pace,
             teller,
             object_alarms,
             self.clock,
         )
         ways_back = WaysBack(api, self.state, queues, self.judge, histories, isolation)
-        auditor = Auditor(api, self.state, queues, self.judge, remedy, budget, ways_back)
+        auditor = Auditor(api, self.state, queues, self.judge, remedy, pace, ways_back)
         reconciler = Reconciler(
             api,
             self.state,

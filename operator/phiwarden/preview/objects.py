@@ -12,6 +12,7 @@ from phiwarden.preview.model import Broken, Change, Consequence, Fate, Object, W
 from phiwarden.preview.network import lost
 from phiwarden.remediation.history import Revision, revisions
 from phiwarden.remediation.plan import REMEDIED, Action, Case, Plan, decide, needs_history
+from phiwarden.rulebook.budgets import Budget, unprotected
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
@@ -38,6 +39,7 @@ class Surroundings:
             not be read.
         open_ways: ways of the network that the declaration to be allows.
         judge: the rulebook.
+        budgets: the zone's PodDisruptionBudgets; None if they could not be read.
     """
 
     now: ZoneBoundary | None
@@ -45,11 +47,18 @@ class Surroundings:
     replica_sets: Mapping[str, tuple[Object, ...]] | None
     open_ways: tuple[Way, ...]
     judge: Judge
+    budgets: tuple[Budget, ...] | None = None
+
+    def failures(self, obj: Object, boundary: ZoneBoundary) -> tuple[Failure, ...]:
+        """Return every rule that an object breaks by a boundary."""
+        found = self.judge.failures(obj, boundary)
+        lack = unprotected(obj, boundary, self.budgets) if self.budgets is not None else None
+        return found if lack is None else (*found, lack)
 
 
 def fate_of(obj: Object, around: Surroundings) -> Fate:
     """Return what becomes of an object."""
-    failures = around.judge.failures(obj, around.then)
+    failures = around.failures(obj, around.then)
     before = _before(obj, around, failures)
     now, _ = _foreseen(obj, around.now, before, around) if around.now else (None, None)
     then, plan = _foreseen(obj, around.then, failures, around)
@@ -80,7 +89,7 @@ def _before(obj: Object, around: Surroundings, failures: Sequence[Failure]) -> S
         return ()
     # No rule reads the level, and most plans raise nothing else.
     same = replace(around.now, enforcement=around.then.enforcement, held=around.then.held)
-    return failures if same == around.then else around.judge.failures(obj, around.now)
+    return failures if same == around.then else around.failures(obj, around.now)
 
 
 def _foreseen(

@@ -33,7 +33,9 @@ from phiwarden.preview.zones import (
     not_theirs,
     obstacles,
 )
+from phiwarden.rulebook.budgets import budget_of
 from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.shapes import BUDGET
 
 
 def namespaces_to_read(declared: Iterable[Declared], cluster: Cluster) -> tuple[str, ...]:
@@ -133,6 +135,7 @@ def _zone(
     live = cluster.namespaces.get(namespace)
     objects = cluster.objects.get(namespace, ())
     readable = cluster.could_read("ReplicaSet", namespace)
+    budgets = [budget_of(obj) for obj in objects if obj["kind"] == BUDGET.kind]
     around = Surroundings(
         now=boundary_of(live),
         # As the Namespace will carry it: lists in one order, each entry once.
@@ -140,8 +143,9 @@ def _zone(
         replica_sets=controlled(objects, "ReplicaSet") if readable else None,
         open_ways=open_ways,
         judge=judge,
+        budgets=tuple(budgets) if cluster.could_read(BUDGET.kind, namespace) else None,
     )
-    fates = [fate_of(obj, around) for obj in judged_apart(objects)]
+    fates = [fate_of(obj, around) for obj in judged_apart(objects) if obj["kind"] != BUDGET.kind]
     told = (fate for fate in fates if fate.broken)
     return ZoneOutlook(
         zone=zone.name,

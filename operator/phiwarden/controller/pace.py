@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass
-class Budget:
+class Pace:
     """Gives turns at a bounded rate, and none to put-backs while too many are not ready.
 
     Attributes:
