@@ -12,6 +12,7 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.controller.observe import AUDITED, verdicts_changed
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
@@ -38,6 +39,7 @@ class Auditor:
     queues: Queues
     judge: Judge
     remedy: Remedy
+    pods: PodObserver
 
     async def audit(self, key: AuditKey) -> None:
         """Judge an object that was seen, and put it back if it must be."""
@@ -102,11 +104,12 @@ class Auditor:
             *(
                 self.api.list(resources.collection(resources.WORKLOADS[kind], namespace))
                 for kind in AUDITED
-            )
+            ),
+            self.pods.judgeable(namespace),
         )
         self.state.verdicts.pop(namespace, None)
         later = self.queues.later[namespace] = {}
-        for kind, objects in zip(AUDITED, lists, strict=True):
+        for kind, objects in zip((*AUDITED, "Pod"), lists, strict=True):
             for listed in objects:
                 body = {**listed, "kind": kind}
                 key = AuditKey(kind, namespace, body["metadata"]["name"])
@@ -138,7 +141,7 @@ class Auditor:
         self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]
     ) -> tuple[Failure, ...]:
         """Note the verdict on an object, and return the failures that deny."""
-        if key.kind in REMEDIED:
+        if key.kind in REMEDIED and key.kind != "Pod":  # which cannot be rolled over
             readers = self.state.readers.setdefault(key.namespace, {})
             readers[key.kind, key.name] = env_secrets(body["spec"]["template"])
         denied = tuple(f for f in failures if f.severity is Severity.DENY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from phiwarden.api import names
@@ -14,9 +14,10 @@ from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import MERGE_PATCH, Api, Refused
+from phiwarden.cluster.client import Api, Refused
 from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.cluster.selectors import selector
+from phiwarden.controller.pods import label_pod
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import Quarantined, State
 from phiwarden.evidence.decisions import Decision, record
@@ -56,10 +57,11 @@ class Remedy:
             await self._isolate(key, body, known[1])
             return
         plan = await self.plan(key, body, boundary, failures)
+        if plan.held or plan.harmless or plan.quarantine is not None:
+            # First: a step that fails must not cost a pod, and new pods are labelled by it.
+            await self.note(key, body, plan)
         if plan.harmless and self._may_be_labelled(key):
             await self._label_pods(key, body, None)
-        if plan.held:
-            await self.note(key, body, plan)  # first: a step that fails must not cost a pod
         try:
             acted = await self._carry_out(key, body, plan)
         except Refused:
@@ -91,7 +93,7 @@ class Remedy:
         makers = await self._makers(key, body) if plan.held else ()
         known = self.state.quarantined.setdefault(key.namespace, {})
         before = known.get((key.kind, key.name))
-        if plan.held or plan.action in (Action.ISOLATE, Action.SCALE_TO_ZERO):
+        if plan.held or plan.action in (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO):
             was = before.quarantine if before is not None and not plan.harmless else None
             known[key.kind, key.name] = Quarantined(
                 plan.quarantine or was, held=plan.held, harmless=plan.harmless, makers=makers
@@ -132,7 +134,11 @@ class Remedy:
         self._planned.pop(key, None)
         if not self._may_be_labelled(key):
             return
-        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
+        quarantined = self.state.quarantined.get(key.namespace, {})
+        known = quarantined.get((key.kind, key.name))
+        if known is not None:
+            # First: new pods are labelled by it.
+            quarantined[key.kind, key.name] = replace(known, quarantine=None)
         released = await self._label_pods(key, body, None)
         if known is None and not released:
             return
@@ -182,6 +188,22 @@ class Remedy:
         team's, and nothing restarts. Its own pods are those that its
         controller made: a selector may match another's, too.
         """
+        pods = await self._pods(key, body)
+        wrong = [
+            pod["metadata"]["name"]
+            for pod in pods
+            if (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
+        ]
+        if quarantine is not None:
+            self.state.labelled.add(key.namespace)
+        await asyncio.gather(
+            *(label_pod(self.api, key.namespace, name, quarantine) for name in wrong)
+        )
+        return len(wrong)
+
+    async def _pods(self, key: AuditKey, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        if key.kind == "Pod":
+            return [body]
         owners = {body["metadata"]["uid"]}
         if key.kind == "Deployment":
             owners = {
@@ -193,30 +215,13 @@ class Remedy:
             resources.collection(resources.POD, key.namespace),
             {"labelSelector": selector(body["spec"].get("selector") or {})},
         )
-        patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
-        wrong = [
-            pod["metadata"]["name"]
-            for pod in pods
-            if _controller(pod) in owners
-            and (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
-        ]
-        await asyncio.gather(*(self._label_pod(key.namespace, name, patch) for name in wrong))
-        if quarantine is not None:
-            self.state.labelled.add(key.namespace)
-        return len(wrong)
+        return [pod for pod in pods if _controller(pod) in owners]
 
     async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the ReplicaSets that a Deployment's selector matches."""
         wanted = selector(body["spec"].get("selector") or {})
         path = resources.collection(REPLICA_SET, key.namespace)
         return await self.api.list(path, {"labelSelector": wanted})
-
-    async def _label_pod(self, namespace: str, name: str, patch: Any) -> None:
-        try:
-            await self.api.patch(resources.POD, namespace, name, patch, content=MERGE_PATCH)
-        except Refused as refused:
-            if refused.code != 404:
-                raise
 
     async def _tell(
         self,

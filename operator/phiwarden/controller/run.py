@@ -26,6 +26,7 @@ from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.reliance import Reliance
@@ -94,7 +95,7 @@ class Controller:
         api = self._api = await Api.connect()
         alarms = Alarms(self.clock)
         reliance = Reliance(api, self.state)
-        queues = self._queues(api, alarms, reliance)
+        queues, pods = self._queues(api, alarms, reliance)
         self.state.watches_secrets = self.settings.watch_secrets
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
@@ -102,23 +103,25 @@ class Controller:
         self._look_again = queues.workloads.add
         stores = StorageObserver(self.state, queues)
         secrets = SecretObserver(self.state, queues, self.clock, stores.keys_of_secret)
-        observer = Observer(self.state, queues, enforcement, self.clock, stores, secrets)
+        observer = Observer(self.state, queues, enforcement, self.clock, stores, secrets, pods)
         boundary, running = observer.reflectors(api)
         self._optional = observer.optional(api)
         await self._follow([self._optional.reflector()])
         await self._optional.synced()
         await self._follow(boundary)
         observer.check_enforcement()
-        pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
-        self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
         await self._follow(running)
+        for reflector in pods.reflectors():
+            await self._follow([reflector])
+        self._spawn(pods.run(), "pods")
         self._spawn(queues.audits.run(AUDITORS), "audits")
-        if await self._first_audit(queues):
+        if await self._first_audit(queues, pods):
             observer.drop_gone_quarantine()
         self.state.judged.update(
             {name: replace(zone, held=()) for name, zone in self.state.boundaries.items()}
         )
         await reliance.release()
+        self._spawn(pods.keep_quarantine(), "quarantine")
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(follow_calendar(self.state, queues, self.clock), "calendar")
         self._spawn(alarms.run(queues.workloads.add), "alarms")
@@ -157,7 +160,7 @@ class Controller:
             if task.done():
                 raise kopf.PermanentError(f"{task.get_name()} has ended")
 
-    def _queues(self, api: Api, alarms: Alarms, reliance: Reliance) -> Queues:
+    def _queues(self, api: Api, alarms: Alarms, reliance: Reliance) -> tuple[Queues, PodObserver]:
         recorder = Recorder(api, self.clock)
 
         # The queues and those who work on them know each other.
@@ -168,8 +171,9 @@ class Controller:
             await auditor.audit(key)
 
         queues = Queues(WorkQueue("reconcile", reconcile), WorkQueue("audit", audit))
+        pods = PodObserver(api, self.state, queues)
         remedy = Remedy(api, self.state, queues, self.judge, recorder, self.clock)
-        auditor = Auditor(api, self.state, queues, self.judge, remedy)
+        auditor = Auditor(api, self.state, queues, self.judge, remedy, pods)
         reconciler = Reconciler(
             api,
             self.state,
@@ -185,7 +189,7 @@ class Controller:
             alarms,
             self.clock,
         )
-        return queues
+        return queues, pods
 
     async def _follow(self, reflectors: list[Reflector]) -> None:
         for reflector in reflectors:
@@ -193,10 +197,11 @@ class Controller:
         for reflector in reflectors:
             await reflector.synced.wait()
 
-    async def _first_audit(self, queues: Queues) -> bool:
+    async def _first_audit(self, queues: Queues, pods: PodObserver) -> bool:
         """Wait until what runs was judged once, so that the first status is a true one."""
         try:
             async with asyncio.timeout(FIRST_AUDIT):
+                await pods.settled()
                 await queues.audits.settled()
         except TimeoutError:
             log.warning("audit.slow", waiting=len(queues.pending))

@@ -75,7 +75,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A Deployment in quarantine."""
+    """A workload, or a pod by itself, in quarantine."""
 
     quarantine: Quarantine | None
     held: bool
@@ -114,7 +114,8 @@ class State:
             itself while a change is being written.
         judged: what all that runs in a zone was judged by, by namespace; without its held list.
         verdicts: what was found of objects that run in zones, by namespace.
-        quarantined: what is in quarantine, by namespace.
+        quarantined: what is in quarantine, by namespace. New pods are labelled by it, so
+            it is noted before a label is put on or taken off.
         labelled: namespaces in which pods carry the quarantine label.
         remediations: what was put back, by workload.
         storage_classes: StorageClasses, by name.

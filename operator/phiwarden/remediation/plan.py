@@ -15,13 +15,14 @@ from typing import Any, Final
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import Quarantine
+from phiwarden.remediation import pods
 from phiwarden.remediation.history import Revision
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
 
-REMEDIED: Final = ("Deployment", "StatefulSet", "DaemonSet")
-"""Kinds that are put back or, in direct care, kept running though they break rules."""
+REMEDIED: Final = ("Deployment", "StatefulSet", "DaemonSet", "Pod")
+"""Kinds that are put back, cut off or, in direct care, kept running though they break rules."""
 
 
 class Action(StrEnum):
@@ -78,6 +79,9 @@ def decide(
         judge: the rulebook, which says what revision keeps the rules.
     """
     kind = body["kind"]
+    if kind == "Pod":
+        impact = ClinicalImpact(boundary.impact)
+        return pods.plan_for_pod(body, impact, mendable=_mendable(failures))
     if not _mendable(failures):
         at_pods = any(failure.at_pods for failure in failures)
         return tolerate(held=at_pods and boundary.impact == ClinicalImpact.DIRECT_CARE)
