@@ -179,23 +179,24 @@ def settle(admin: Rest, namespace: str) -> None:
         assert admin.create(path, {"metadata": {"name": "door"}, **body}).ok
 
 
-REFUSED_ANYWHERE = {
-    f"{kind}/door": "Refused" for kind in ("Service", "ConfigMap", "Pod", "NetworkPolicy")
-}
+REFUSED_ANYWHERE = {f"{kind}/door": "Refused" for kind in ("Service", "ConfigMap", "NetworkPolicy")}
 DEEDS = {
     "direct-care": {
+        "Pod/door": "Held",
         "Deployment/records": "RolledBack",
         "Deployment/fax": "Held",
         "Deployment/loose": "Refused",
         "StatefulSet/store": "Held",
     },
     "care-support": {
+        "Pod/door": "Isolated",
         "Deployment/records": "RolledBack",
         "Deployment/fax": "Isolated",
         "Deployment/loose": "Warned",
         "StatefulSet/store": "Refused",
     },
     "administrative": {
+        "Pod/door": "Isolated",
         "Deployment/records": "RolledBack",
         "Deployment/fax": "ScaledToZero",
         "Deployment/loose": "Warned",

@@ -101,7 +101,10 @@ def thing(kind: Kind, name: str, *, owner: str | None = None, **fields: Any) -> 
 def owned(body: Object, owner: str | None) -> Object:
     metadata = {**body["metadata"], "uid": f"{body['kind']}/{body['metadata']['name']}"}
     if owner is not None:
-        metadata["ownerReferences"] = [{"uid": owner, "controller": True}]
+        kind, _, name = owner.partition("/")
+        version = KINDS[kind].api_version if kind in KINDS else "somebody.example/v1"
+        named = {"apiVersion": version, "kind": kind, "name": name, "uid": owner}
+        metadata["ownerReferences"] = [{**named, "controller": True}]
     return {**body, "metadata": metadata}
 
 

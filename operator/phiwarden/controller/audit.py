@@ -14,6 +14,7 @@ from phiwarden.cluster.client import Api
 from phiwarden.controller.authority import may_act
 from phiwarden.controller.observe import AUDITED, verdicts_changed
 from phiwarden.controller.pace import Pace
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
@@ -45,6 +46,7 @@ class Auditor:
     remedy: Remedy
     pace: Pace
     ways_back: WaysBack
+    pods: PodObserver
 
     async def audit(self, key: AuditKey) -> None:
         """Judge an object that was seen, and have it put back if it must be."""
@@ -107,11 +109,12 @@ class Auditor:
             *(
                 self.api.list(resources.collection(resources.WORKLOADS[kind], namespace))
                 for kind in AUDITED
-            )
+            ),
+            self.pods.judgeable(namespace),
         )
         self.state.verdicts.pop(namespace, None)
         later = self.queues.later[namespace] = {}
-        for kind, objects in zip(AUDITED, lists, strict=True):
+        for kind, objects in zip((*AUDITED, "Pod"), lists, strict=True):
             for listed in objects:
                 body = {**listed, "kind": kind}
                 key = AuditKey(kind, namespace, body["metadata"]["name"])

@@ -10,8 +10,9 @@ from typing import Any
 from phiwarden.api import names
 from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import MERGE_PATCH, Api, Refused
+from phiwarden.cluster.client import Api
 from phiwarden.cluster.selectors import selector
+from phiwarden.controller.pods import label_pod
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.state import State
 from phiwarden.remediation.history import (
@@ -64,6 +65,8 @@ class Isolation:
         """
         if key.kind == "CronJob":
             return []
+        if key.kind == "Pod":
+            return [dict(body)]
         owners = {body["metadata"]["uid"]}
         if key.kind == "Deployment":
             owners = {
@@ -83,23 +86,16 @@ class Isolation:
         A label on the pods and not on the template: the template stays the
         team's, and nothing restarts.
         """
-        patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
         wrong = [
             pod["metadata"]["name"]
             for pod in await self.pods(key, body)
             if (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
         ]
-        await asyncio.gather(*(self._label_pod(key.namespace, name, patch) for name in wrong))
         if quarantine is not None:
             self.state.labelled.add(key.namespace)
+        labelled = (label_pod(self.api, key.namespace, name, quarantine) for name in wrong)
+        await asyncio.gather(*labelled)
         return len(wrong)
-
-    async def _label_pod(self, namespace: str, name: str, patch: Any) -> None:
-        try:
-            await self.api.patch(resources.POD, namespace, name, patch, content=MERGE_PATCH)
-        except Refused as refused:
-            if refused.code != 404:
-                raise
 
     async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the ReplicaSets that a Deployment's selector matches."""

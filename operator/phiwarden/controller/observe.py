@@ -24,7 +24,9 @@ from phiwarden.cluster.reflector import Key, Reflector
 from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.running import gone
 from phiwarden.controller.secrets import SELECTED, SecretObserver
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
 from phiwarden.controller.stores import StorageObserver
@@ -32,7 +34,7 @@ from phiwarden.probe.proof import proof_of
 from phiwarden.rulebook import shapes
 
 AUDITED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
-"""Kinds that are judged while they run. ReplicaSets and Pods follow from them."""
+"""Kinds that are judged while they run. ReplicaSets and most Pods follow from them."""
 
 
 def declared(body: Mapping[str, Any], known: Declared | None = None) -> Declared:
@@ -81,6 +83,7 @@ class Observer:
     stores: StorageObserver
     secrets: SecretObserver
     budgets: BudgetObserver
+    pods: PodObserver
     _settling: asyncio.TimerHandle | None = None
 
     def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
@@ -296,24 +299,17 @@ class Observer:
     def _audited(self, kind: str) -> Any:
         def seen(key: Key, body: Mapping[str, Any] | None) -> None:
             namespace, name = key
+            self.pods.owner(kind, key, body)
             if namespace not in self.state.boundaries:
                 return
             self.queues.later.get(namespace, {}).pop(AuditKey(kind, namespace, name), None)
             if body is None:
-                self.queues.pending.pop(AuditKey(kind, namespace, name), None)
-                self._forget(namespace, kind, name)
+                gone(self.state, self.queues, AuditKey(kind, namespace, name))
                 self.queues.audits.add(AuditKey(kind, namespace, name))
             else:
                 self.queues.audit(AuditKey(kind, namespace, name), body)
 
         return seen
-
-    def _forget(self, namespace: str, kind: str, name: str) -> None:
-        self.state.readers.get(namespace, {}).pop((kind, name), None)
-        gone = self.state.verdicts.get(namespace, {}).pop((kind, name), None)
-        left = self.state.quarantined.get(namespace, {}).pop((kind, name), None)
-        if gone is not None or left is not None:
-            self._touch(namespace)
 
     def _take_owned(
         self, namespace: str, key: tuple[str, str], body: Mapping[str, Any] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -46,7 +46,7 @@ from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
 
-QUARANTINED = (Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
+QUARANTINED = (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
 
 
 @dataclass
@@ -218,7 +218,8 @@ class Remedy:
         failures: Sequence[Failure],
     ) -> bool:
         plan = await self.plan(key, body, boundary, failures)
-        if plan.held:
+        if plan.held or plan.quarantine is not None:
+            # First: a step that fails must not cost a pod, and new pods are labelled by it.
             await self.note(key, body, plan)
         try:
             acted = await self._carry_out(key, body, boundary, failures, plan)
@@ -325,7 +326,11 @@ class Remedy:
         self.waits(key, waiting=False)
         self.alarms.set(key, "pause", None)
         started = await self._start_again(key, body, boundary, why)
-        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
+        quarantined = self.state.quarantined.get(key.namespace, {})
+        known = quarantined.get((key.kind, key.name))
+        if known is not None:
+            # First: new pods are labelled by it.
+            quarantined[key.kind, key.name] = replace(known, quarantine=None)
         released = await self._unlabel(key, body)
         if known is None and not released:
             return

@@ -30,6 +30,7 @@ from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
 from phiwarden.controller.pace import Pace
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.reliance import Reliance
@@ -69,6 +70,7 @@ class _Work:
     """What has to be run."""
 
     queues: Queues
+    pods: PodObserver
     histories: Histories
     alarms: Alarms[AuditKey]
 
@@ -113,6 +115,7 @@ class Controller:
         reliance = Reliance(api, self.state)
         work = self._work(api, alarms, reliance)
         queues = work.queues
+        pods = work.pods
         self.state.watches_secrets = self.settings.watch_secrets
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
@@ -128,6 +131,7 @@ class Controller:
             stores,
             secrets,
             BudgetObserver(self.state, queues),
+            pods,
         )
         boundary, running = observer.reflectors(api)
         self._optional = observer.optional(api)
@@ -135,19 +139,21 @@ class Controller:
         await self._optional.synced()
         await self._follow(boundary)
         observer.check_enforcement()
-        pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
-        self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
         await work.histories.load()
         # As it is now: what changes during the first audit is looked at again.
         self.state.judged.update(
             {name: self.state.measure(name, zone) for name, zone in self.state.boundaries.items()}
         )
         await self._follow(running)
+        for reflector in pods.reflectors():
+            await self._follow([reflector])
+        self._spawn(pods.run(), "pods")
         self._spawn(queues.audits.run(AUDITORS), "audits")
         self._spawn(work.histories.queue.run(WRITERS), "histories")
-        if await self._first_audit(queues):
+        if await self._first_audit(queues, pods):
             observer.drop_gone_quarantine()
         await reliance.release()
+        self._spawn(pods.keep_quarantine(), "quarantine")
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(queues.turns.run(TURNS), "turns")
         self._spawn(queues.ways.run(SCOUTS), "ways back")
@@ -227,6 +233,7 @@ class Controller:
             WorkQueue("turn", take, order=order, gate=pace.turn),
             WorkQueue("way back", scout),
         )
+        pods = PodObserver(api, self.state, queues)
         histories = Histories(api, unremembered)
         isolation = Isolation(api, self.state)
         teller = Teller(self.state, queues, recorder, self.clock)
@@ -248,7 +255,7 @@ class Controller:
             self.clock,
         )
         ways_back = WaysBack(api, self.state, queues, self.judge, histories, isolation)
-        auditor = Auditor(api, self.state, queues, self.judge, remedy, pace, ways_back)
+        auditor = Auditor(api, self.state, queues, self.judge, remedy, pace, ways_back, pods)
         reconciler = Reconciler(
             api,
             self.state,
@@ -264,7 +271,7 @@ class Controller:
             alarms,
             self.clock,
         )
-        return _Work(queues, histories, object_alarms)
+        return _Work(queues, pods, histories, object_alarms)
 
     async def _follow(self, reflectors: list[Reflector]) -> None:
         for reflector in reflectors:
@@ -272,10 +279,11 @@ class Controller:
         for reflector in reflectors:
             await reflector.synced.wait()
 
-    async def _first_audit(self, queues: Queues) -> bool:
+    async def _first_audit(self, queues: Queues, pods: PodObserver) -> bool:
         """Wait until what runs was judged once, so that the first status is a true one."""
         try:
             async with asyncio.timeout(FIRST_AUDIT):
+                await pods.settled()
                 await queues.audits.settled()
         except TimeoutError:
             log.warning("audit.slow", waiting=len(queues.pending))

@@ -89,7 +89,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A Deployment in quarantine."""
+    """A workload, or a pod by itself, in quarantine."""
 
     quarantine: Quarantine | None
     held: bool
@@ -144,7 +144,8 @@ class State:
         budgets: PodDisruptionBudgets, by namespace.
         judged: what all that runs in a zone was judged by, by namespace.
         verdicts: what was found of objects that run in zones, by namespace.
-        quarantined: what is in quarantine, by namespace.
+        quarantined: what is in quarantine, by namespace. New pods are labelled by it, so
+            it is noted before a label is put on or taken off.
         labelled: namespaces in which pods carry the quarantine label.
         remediations: what was put back, by workload, newest first.
         waiting: what waits for its turn to be put back, by namespace.
