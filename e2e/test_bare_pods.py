@@ -101,7 +101,8 @@ def quarantined(admin: Rest, name: str) -> list[str]:
 
 def violating(admin: Rest, name: str) -> set[str]:
     found = zone_status(admin, name, "app").get("violations", ())
-    return {f"{entry['kind']}/{entry['name']}" for entry in found}
+    denied = (entry for entry in found if entry["severity"] == "deny")
+    return {f"{entry['kind']}/{entry['name']}" for entry in denied}
 
 
 def events_of(admin: Rest, namespace: str, name: str) -> list[str]:
@@ -139,7 +140,7 @@ def test_a_pod_that_was_let_in_is_cut_off_by_its_tier_and_keeps_running(
     wait(admin, name, "Compliant", "False")
     until(lambda: events_of(admin, name, "scan") == [reason], "an Event tells the team")
     assert status(admin, name)["quarantined"] == 1
-    (entry,) = status(admin, name)["remediations"]
+    (entry,) = until(lambda: status(admin, name).get("remediations"), "the status tells it")
     assert (entry["kind"], entry["action"]) == ("Pod", reason)
     assert "nothing can bring an earlier state of a pod back" in entry["message"]
     (told,) = [r for r in operator.records() if r["event"] == "decision" and r["workload"] == name]

@@ -54,7 +54,7 @@ class Auditor:
         boundary = self.state.boundaries.get(key.namespace)
         if body is None or boundary is None:
             self.queues.pending.pop(key, None)
-            self._forget(key)
+            await self._forget(key)
             return
         failures = await self._failures(body, boundary)
         if self.queues.pending.get(key) is not body:
@@ -64,7 +64,7 @@ class Auditor:
             await self.remedy.look(key, body, boundary, denied)
             self.ways_back.seen(key, body, boundary)
         if key not in self.queues.pending:
-            self._forget(key)
+            await self._forget(key)
         elif self.queues.pending[key] is not body:
             return  # newer, and queued again
         elif self.state.boundaries.get(key.namespace) == boundary:
@@ -95,8 +95,8 @@ class Auditor:
             if not acted:
                 self.pace.give_back()
 
-    def _forget(self, key: AuditKey) -> None:
-        self.remedy.forget(key)
+    async def _forget(self, key: AuditKey) -> None:
+        await self.remedy.forget(key)
         self.ways_back.forget(key)
 
     async def judge_zone(self, namespace: str, boundary: ZoneBoundary) -> None:

@@ -305,7 +305,6 @@ class Observer:
             self.queues.later.get(namespace, {}).pop(AuditKey(kind, namespace, name), None)
             if body is None:
                 gone(self.state, self.queues, AuditKey(kind, namespace, name))
-                self.queues.audits.add(AuditKey(kind, namespace, name))
             else:
                 self.queues.audit(AuditKey(kind, namespace, name), body)
 

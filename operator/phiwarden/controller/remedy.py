@@ -145,8 +145,12 @@ class Remedy:
         if before != known.get((key.kind, key.name)):
             self.touch(key)
 
-    def forget(self, key: AuditKey) -> None:
-        """Drop what is known of an object that is gone."""
+    async def forget(self, key: AuditKey) -> None:
+        """Drop what is known of an object that is gone, once nobody is at work on it."""
+        async with self._lock(key):
+            self._drop(key)
+
+    def _drop(self, key: AuditKey) -> None:
         self._planned.pop(key, None)
         self._violating.discard(key)
         self.histories.forget(key)

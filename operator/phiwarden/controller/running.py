@@ -14,6 +14,7 @@ def gone(state: State, queues: Queues, key: AuditKey) -> None:
     state.readers.get(key.namespace, {}).pop(place, None)
     verdict = state.verdicts.get(key.namespace, {}).pop(place, None)
     quarantined = state.quarantined.get(key.namespace, {}).pop(place, None)
+    queues.audits.add(key)  # which forgets the rest, once nothing else is at work on it
     if verdict is not None or quarantined is not None:
         for workload in state.claiming(key.namespace):
             queues.workloads.add(workload)
