@@ -51,7 +51,7 @@ class Auditor:
         boundary = self.state.boundaries.get(key.namespace)
         if body is None or boundary is None:
             self.queues.pending.pop(key, None)
-            self._forget(key)
+            await self._forget(key)
             return
         failures = await self._failures(body, boundary)
         if self.queues.pending.get(key) is not body:
@@ -61,7 +61,7 @@ class Auditor:
             await self.remedy.look(key, body, boundary, denied)
             self.ways_back.seen(key, body, boundary)
         if key not in self.queues.pending:
-            self._forget(key)
+            await self._forget(key)
         elif self.queues.pending[key] is not body:
             return  # newer, and queued again
         elif self.state.boundaries.get(key.namespace) == boundary:
@@ -92,8 +92,8 @@ class Auditor:
             if not acted:
                 self.budget.give_back()
 
-    def _forget(self, key: AuditKey) -> None:
-        self.remedy.forget(key)
+    async def _forget(self, key: AuditKey) -> None:
+        await self.remedy.forget(key)
         self.ways_back.forget(key)
 
     async def judge_zone(self, namespace: str, boundary: ZoneBoundary) -> None:
@@ -120,9 +120,7 @@ class Auditor:
                 later[key] = body
                 enforced = boundary.enforcement == Enforcement.ENFORCE
                 if denied and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
-                    plan = await self.remedy.plan(key, body, boundary, denied)
-                    if plan.held:
-                        await self.remedy.note(key, body, plan)
+                    await self.remedy.protect(key, body, boundary, denied)
 
     def release_judged(self, namespace: str) -> None:
         """Put back what `judge_zone` found, now that the boundary stands."""
@@ -149,8 +147,11 @@ class Auditor:
         rules = tuple(dict.fromkeys(failure.rule for failure in failures))[:MAX_RULES]
         verdict = Verdict(rules, summary(failures), bool(denied))
         if not rules and _counted_elsewhere(body):
-            return denied
-        if verdicts_changed(self.state, key, verdict):
+            known = self.state.verdicts.get(key.namespace, {})
+            news = known.pop((key.kind, key.name), None) is not None
+        else:
+            news = verdicts_changed(self.state, key, verdict)
+        if news:
             for workload in self.state.claiming(key.namespace):
                 self.queues.workloads.add(workload)
         return denied

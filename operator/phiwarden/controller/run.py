@@ -132,6 +132,7 @@ class Controller:
         await self._follow(running)
         self._spawn(queues.audits.run(AUDITORS), "audits")
         self._spawn(work.histories.queue.run(WRITERS), "histories")
+        self._spawn(work.histories.look_for_kind(), "kind of histories")
         if await self._first_audit(queues):
             observer.drop_gone_quarantine()
         self.state.judged.update(
@@ -202,13 +203,19 @@ class Controller:
             return remedy.order(key)
 
         def standing(key: AuditKey) -> None:
-            self.state.halted = tuple(sorted(map(str, budget.failed))) if budget.halted else ()
+            halted = tuple(sorted(map(str, budget.failed))) if budget.halted else ()
+            if halted != self.state.halted:
+                self.state.halted = halted
+                touch_all()
             remedy.touch(key)
+
+        def touch_all() -> None:
+            for name in self.state.workloads:
+                queues.workloads.add(name)
 
         def unremembered() -> None:
             self.state.unremembered = histories.missing
-            for name in self.state.workloads:
-                queues.workloads.add(name)
+            touch_all()
 
         budget = Budget(self.settings.limits, self.clock, ask, standing)
         queues = Queues(
