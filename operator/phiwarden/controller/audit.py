@@ -124,9 +124,7 @@ class Auditor:
                 later[key] = body
                 enforced = boundary.enforcement == Enforcement.ENFORCE
                 if denied and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
-                    plan = await self.remedy.plan(key, body, boundary, denied)
-                    if plan.held:
-                        await self.remedy.note(key, body, plan)
+                    await self.remedy.protect(key, body, boundary, denied)
 
     def release_judged(self, namespace: str) -> None:
         """Put back what `judge_zone` found, now that the boundary stands."""
@@ -158,8 +156,11 @@ class Auditor:
         rules = tuple(dict.fromkeys(failure.rule for failure in failures))[:MAX_RULES]
         verdict = Verdict(rules, summary(failures), bool(denied))
         if not rules and _counted_elsewhere(body):
-            return denied
-        if verdicts_changed(self.state, key, verdict):
+            known = self.state.verdicts.get(key.namespace, {})
+            news = known.pop((key.kind, key.name), None) is not None
+        else:
+            news = verdicts_changed(self.state, key, verdict)
+        if news:
             for workload in self.state.claiming(key.namespace):
                 self.queues.workloads.add(workload)
         return denied

@@ -165,6 +165,7 @@ class Observer:
         _, name = key
         before = self.state.namespaces.get(name)
         if body is None:
+            self._let_go(name)
             self.state.namespaces.pop(name, None)
             for known in (
                 self.state.boundaries,
@@ -205,6 +206,7 @@ class Observer:
         """
         if boundary is None:
             if not self.state.claiming(namespace):
+                self._let_go(namespace)
                 for known in (
                     self.state.boundaries,
                     self.state.verdicts,
@@ -217,6 +219,13 @@ class Observer:
             self._remember_held(namespace, boundary)
         elif not self.state.claiming(namespace):
             self.state.boundaries[namespace] = boundary
+
+    def _let_go(self, namespace: str) -> None:
+        """Have all be forgotten that ran in a zone that is none any more: nothing tells of it."""
+        for kind, name in self.state.verdicts.get(namespace, {}):
+            key = AuditKey(kind, namespace, name)
+            self.queues.pending.pop(key, None)
+            self.queues.audits.add(key)
 
     def _remember_held(self, namespace: str, boundary: ZoneBoundary) -> None:
         """Take up from the boundary what an earlier run found that direct care must keep."""

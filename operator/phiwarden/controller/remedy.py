@@ -123,6 +123,19 @@ class Remedy:
             body, boundary, failures, await self._case(key, body, rolls=rolls), self.judge
         )
 
+    async def protect(
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        boundary: ZoneBoundary,
+        failures: Sequence[Failure],
+    ) -> None:
+        """Note direct care that has to be held, by a boundary that is about to stand."""
+        async with self._lock(key):
+            plan = await self.plan(key, body, boundary, failures)
+            if plan.held:
+                await self.note(key, body, plan)
+
     async def _case(self, key: AuditKey, body: Mapping[str, Any], *, rolls: bool) -> Case:
         history = await self.isolation.history(key, body) if rolls else ()
         memory = self.histories.of(key, body)
@@ -146,21 +159,18 @@ class Remedy:
             self.touch(key)
 
     async def forget(self, key: AuditKey) -> None:
-        """Drop what is known of an object that is gone, once nobody is at work on it."""
+        """Drop what is known of an object that is gone, and what is being noted of it just now."""
         async with self._lock(key):
-            self._drop(key)
-
-    def _drop(self, key: AuditKey) -> None:
-        self._planned.pop(key, None)
-        self._violating.discard(key)
-        self.histories.forget(key)
-        self.pace.gone(key)
-        self.rollouts.forget(key)
-        self.waits(key, waiting=False)
-        held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
-        conflict = self.state.conflicts.get(key.namespace, {}).pop((key.kind, key.name), None)
-        if held is not None or conflict is not None:
-            self.touch(key)
+            self._planned.pop(key, None)
+            self._violating.discard(key)
+            self.histories.forget(key)
+            self.pace.gone(key)
+            self.rollouts.forget(key)
+            self.waits(key, waiting=False)
+            held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
+            conflict = self.state.conflicts.get(key.namespace, {}).pop((key.kind, key.name), None)
+            if held is not None or conflict is not None:
+                self.touch(key)
 
     def order(self, key: AuditKey) -> tuple[int, ...]:
         """Return the place of an object among those that wait for a turn."""
@@ -179,6 +189,7 @@ class Remedy:
 
     def bar(self, key: AuditKey) -> None:
         """Leave an object for now, and look again once its boundary or declaration changes."""
+        self._violating.add(key)
         self.waits(key, waiting=False)
         self.state.barred.setdefault(key.namespace, set()).add((key.kind, key.name))
 
@@ -233,9 +244,11 @@ class Remedy:
                 await self.note(key, body, unmended)
             raise
         if acted is None:
+            if boundary.impact == ClinicalImpact.DIRECT_CARE:
+                # Nobody knows for how long: it must not lose a pod meanwhile.
+                await self.note(key, body, replace(plan, held=True))
             self.waits(key, waiting=True)
             return False  # it is asked again once others are ready
-        self._violating.discard(key)
         self.waits(key, waiting=False)
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (self._question(key, body, boundary), plan)
@@ -307,6 +320,12 @@ class Remedy:
         act = memory.pending
         if act is None:
             return
+        if not _happened(act, body):
+            # What was seen may be older than the deed, of which only the answer was lost.
+            now = await self.api.get(resources.WORKLOADS[key.kind], key.namespace, key.name)
+            if now is None or now["metadata"]["uid"] != body["metadata"]["uid"]:
+                return
+            body = {**now, "kind": key.kind}
         if _happened(act, body):
             await self._finish(key, body, boundary, act)
         else:

@@ -25,7 +25,7 @@ from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.state import State
 from phiwarden.controller.telling import Teller
 from phiwarden.remediation.history import revision_of
-from phiwarden.remediation.memory import on_trial, without_worked
+from phiwarden.remediation.memory import on_trial, proven, without_worked
 from phiwarden.remediation.plan import template_digest
 from phiwarden.remediation.rollout import ROLLING, Stage, in_the_way, progressed_at, stage
 
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 _CARE: Final = (ClinicalImpact.DIRECT_CARE, ClinicalImpact.CARE_SUPPORT)
 """Tiers in which a rollout that failed is taken back."""
+
+_UNDER_WAY: Final = (Stage.MOVING, Stage.FAILED)
 
 
 @dataclass
@@ -62,8 +64,9 @@ class Rollouts:
                 template = template_digest(body)
                 self.histories.works(key, body, template, revision_of(body), self.clock())
             self.pace.over(key)
-        elif self.on_trial(key, body):
-            self.pace.sent(key)
+        elif stage(body) is not Stage.IDLE and self.on_trial(key, body):
+            if key not in self.pace.failed:  # it stays so until it works, or is another
+                self.pace.sent(key)
         else:
             self.pace.over(key)
 
@@ -78,7 +81,7 @@ class Rollouts:
         return bool(uid == metadata["uid"] and metadata.get("generation", 0) < generation)
 
     def on_trial(self, key: AuditKey, body: Mapping[str, Any]) -> bool:
-        """Return whether an object has the template that it was put back to last."""
+        """Return whether an object was put back to the template that it has, and did not work yet."""
         memory = self.histories.of(key, body)
         return bool(memory.acts) and on_trial(memory, template_digest(body)) is not None
 
@@ -91,22 +94,22 @@ class Rollouts:
 
     def worth_a_look(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> bool:
         """Return whether a rollout has failed already; one that moves is looked at in time."""
-        if key.kind not in ROLLING or not self._followed(key, body, boundary):
+        if key.kind not in ROLLING:
             return False
         now = stage(body)
+        if now not in _UNDER_WAY or not self._followed(key, body, boundary):
+            return False
         if now is Stage.FAILED:
             return True
-        if now is Stage.MOVING:
-            self._wake(key, progressed_at(body, ()) or self.clock(), boundary)
-            return self.on_trial(key, body) and key.kind == "StatefulSet"
-        return False
+        self._wake(key, progressed_at(body, ()) or self.clock(), boundary)
+        return self.on_trial(key, body) and key.kind == "StatefulSet"
 
     async def failed(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> bool:
         """Return whether a rollout has failed and is to be taken back; frees one that is stuck."""
         if key.kind not in ROLLING or not self._followed(key, body, boundary):
             return False
         now = stage(body)
-        if now not in (Stage.MOVING, Stage.FAILED):
+        if now not in _UNDER_WAY:
             return False
         trial = self.on_trial(key, body)
         pods = [] if key.kind == "Deployment" else await self.isolation.pods(key, body)
@@ -165,8 +168,15 @@ class Rollouts:
         return (
             boundary.enforcement == Enforcement.ENFORCE
             and may_act(self.state, key.namespace, boundary)
-            and (self._taken_back(boundary) or self.on_trial(key, body))
+            and (
+                self.on_trial(key, body)
+                or (self._taken_back(boundary) and not self._proven(key, body))
+            )
         )
+
+    def _proven(self, key: AuditKey, body: Mapping[str, Any]) -> bool:
+        memory = self.histories.of(key, body)
+        return bool(memory.worked) and proven(memory, template_digest(body))
 
     def _taken_back(self, boundary: ZoneBoundary) -> bool:
         return boundary.impact in _CARE and self._rollback(boundary).on_failed_rollout

@@ -150,6 +150,7 @@ class Controller:
         self._spawn(pods.run(), "pods")
         self._spawn(queues.audits.run(AUDITORS), "audits")
         self._spawn(work.histories.queue.run(WRITERS), "histories")
+        self._spawn(work.histories.look_for_kind(), "kind of histories")
         if await self._first_audit(queues, pods):
             observer.drop_gone_quarantine()
         await reliance.release()
@@ -218,13 +219,19 @@ class Controller:
             return remedy.order(key)
 
         def standing(key: AuditKey) -> None:
-            self.state.halted = tuple(sorted(map(str, pace.failed))) if pace.halted else ()
+            halted = tuple(sorted(map(str, pace.failed))) if pace.halted else ()
+            if halted != self.state.halted:
+                self.state.halted = halted
+                touch_all()
             remedy.touch(key)
+
+        def touch_all() -> None:
+            for name in self.state.workloads:
+                queues.workloads.add(name)
 
         def unremembered() -> None:
             self.state.unremembered = histories.missing
-            for name in self.state.workloads:
-                queues.workloads.add(name)
+            touch_all()
 
         pace = Pace(self.settings.limits, self.clock, ask, standing)
         queues = Queues(

@@ -164,6 +164,8 @@ def decide_failed(
         judge: the rulebook.
     """
     failed = Cause.FAILED_ROLLOUT
+    if body["metadata"].get("deletionTimestamp"):
+        return Plan(Action.LEAVE, "its rollout failed, and it is being deleted", cause=failed)
     if case.paused:
         return Plan(Action.LEAVE, f"its rollout failed; {case.paused}", cause=failed)
     if body["spec"].get("paused"):
