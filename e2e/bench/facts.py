@@ -55,7 +55,7 @@ def figures(product: Product, count: int, rounds: int, crowd: int) -> list[Figur
             until(lambda n=name: _all_there(rest, n), f"{name} is whole", within=900, every=0.2)
         found = [
             *_changes(rest, rounds),
-            _memory(
+            memory(
                 operator,
                 f"controller, {count} declarations, {3 * count} secrets, {2 * count} claims",
             ),
@@ -89,7 +89,7 @@ def declaration(name: str) -> Object:
 def _populate(product: Product, rest: Rest, block: list[Object]) -> None:
     """Store declarations, and deliver their secrets once their namespaces are there."""
     spaces = {f"{body['metadata']['name']}-clinical" for body in block}
-    _at_once(product, [lambda api, b=body: api.apply(PHIWORKLOAD, b) for body in block])
+    at_once(product, [lambda api, b=body: api.apply(PHIWORKLOAD, b) for body in block])
     until(
         lambda: spaces <= {n["metadata"]["name"] for n in rest.get(NAMESPACES).body["items"]},
         "every namespace is there",
@@ -101,10 +101,10 @@ def _populate(product: Product, rest: Rest, block: list[Object]) -> None:
         for space in spaces
         for number in range(3)
     ]
-    _at_once(product, secrets)
+    at_once(product, secrets)
 
 
-def _at_once(product: Product, deeds: Iterable[Callable[[Api], Awaitable[Any]]]) -> None:
+def at_once(product: Product, deeds: Iterable[Callable[[Api], Awaitable[Any]]]) -> None:
     """Do much with one API server, several things at a time."""
 
     async def all_of_them() -> None:
@@ -244,9 +244,10 @@ def _bind(rest: Rest, name: str) -> float:
     return _until(told)
 
 
-def _memory(operator: Operator, what: str) -> Figure:
-    memory = operator.resident_bytes() / 2**20
-    return Figure(what, f"{memory:.0f} MiB", goal=f"under {MEMORY} MiB", reached=memory < MEMORY)
+def memory(operator: Operator, what: str) -> Figure:
+    """Return what the controller holds now."""
+    held = operator.resident_bytes() / 2**20
+    return Figure(what, f"{held:.0f} MiB", goal=f"under {MEMORY} MiB", reached=held < MEMORY)
 
 
 def _restart(product: Product, rest: Rest, count: int) -> Figure:
@@ -304,10 +305,10 @@ def _crowd(product: Product, rest: Rest, crowd: int) -> list[Figure]:
         for number in range(crowd)
     ]
     with running(product) as operator:
-        _at_once(product, others)
+        at_once(product, others)
         _age(rest, "facts-0")
         seconds = [_until(lambda: _is_overdue(rest, "facts-0"))]
-        memory = _memory(operator, f"controller, {crowd} more secrets in one zone")
+        grown = memory(operator, f"controller, {crowd} more secrets in one zone")
     return [
         Figure(
             f"a secret overdue among {crowd} others",
@@ -315,5 +316,5 @@ def _crowd(product: Product, rest: Rest, crowd: int) -> list[Figure]:
             goal=f"under {SECONDS:g} s",
             reached=seconds[0] < SECONDS,
         ),
-        memory,
+        grown,
     ]
