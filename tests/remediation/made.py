@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from phiwarden.api.history import Act, Cause, Worked
+from phiwarden.api.history import Act, Worked
 from phiwarden.remediation.memory import NOTHING, Memory, done, intending
 from phiwarden.remediation.plan import CHANGING, Plan, template_digest
 from phiwarden.remediation.steps import Change, changes

@@ -33,9 +33,7 @@ words = st.text("ab/.-", min_size=1, max_size=4)
 leaves = st.one_of(words, st.integers(-3, 3), st.booleans(), st.just({}), st.just([]))
 specs = st.recursive(
     leaves,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(words, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(words, inner, max_size=3)),
     max_leaves=12,
 )
 labels = st.dictionaries(words, words, max_size=3)
@@ -60,7 +58,10 @@ def test_a_template_has_one_digest_wherever_it_is_kept(
     template: dict[str, Any], nulls: list[str], mark: str
 ) -> None:
     kept = with_nulls(copy.deepcopy(template), nulls)
-    kept["metadata"]["labels"] = {**template["metadata"].get("labels", {}), "pod-template-hash": mark}
+    kept["metadata"]["labels"] = {
+        **template["metadata"].get("labels", {}),
+        "pod-template-hash": mark,
+    }
     kept["metadata"]["creationTimestamp"] = None
     kept["$patch"] = "replace"
     assert digest_of(kept) == digest_of(template)
@@ -181,7 +182,9 @@ def test_a_revision_is_a_number_that_fits(value: str | None, number: int | None)
 
 @given(st.text())
 def test_no_revision_that_anybody_writes_is_an_error(value: str) -> None:
-    number = revision_of({"metadata": {"annotations": {"deployment.kubernetes.io/revision": value}}})
+    number = revision_of(
+        {"metadata": {"annotations": {"deployment.kubernetes.io/revision": value}}}
+    )
     assert number is None or 0 <= number < 2**63
 
 

@@ -137,7 +137,9 @@ def test_what_stands_in_the_way_back_is_said_of_what_people_would_try_first(
 
 
 def test_a_revision_that_could_not_start_is_passed_over() -> None:
-    needy = pod_template(Example(pod={"volumes": [{"name": "s", "secret": {"secretName": "gone"}}]}))
+    needy = pod_template(
+        Example(pod={"volumes": [{"name": "s", "secret": {"secretName": "gone"}}]})
+    )
     revisions = history(good(), needy, bad())
 
     def missing(needs: References) -> list[str]:
@@ -529,9 +531,7 @@ def test_nothing_is_done_to_what_people_stopped_or_delete(
 
 
 @given(bodies(TEMPLATES[3:]), impacts, st.data())
-def test_nobody_is_fought_for_ever(
-    body: dict[str, Any], impact: str, data: st.DataObject
-) -> None:
+def test_nobody_is_fought_for_ever(body: dict[str, Any], impact: str, data: st.DataObject) -> None:
     """Somebody brings back three templates in any order; each is changed a few times at most."""
     memory = known(good("1"))
     revisions = history(good("1"), *TEMPLATES[3:])
