@@ -73,7 +73,7 @@ class Histories:
             # Under any other name it is somebody else's, who would speak for us.
             if found is not None and body["metadata"]["name"] == _name(found[0]):
                 key, owner, memory = found
-                self._known[key] = (owner, memory)
+                self._known.setdefault(key, (owner, memory))
         self._lacks(missing=False)
 
     def of(self, key: AuditKey, body: Mapping[str, Any]) -> Memory:
