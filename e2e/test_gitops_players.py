@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from e2e import gitops, zones
-from e2e.gitops import Git, Player
+from e2e.players import Git, Player
 from e2e.product import Product
 from e2e.rest import MERGE, Rest
 from e2e.waiting import until

@@ -64,7 +64,7 @@ def is_ready(pod: Object) -> bool:
     found = conditions(pod).get("Ready", {})
     statuses = pod["status"].get("containerStatuses", ())
     assert all(each["ready"] is (found["status"] == "True") for each in statuses)
-    return bool(found) and found["status"] == "True"
+    return bool(found.get("status") == "True")
 
 
 @pytest.mark.parametrize("make_one", [deployment, stateful_set, daemon_set])
@@ -135,7 +135,7 @@ def test_a_stateful_set_rolls_one_pod_after_the_other_and_stops_at_one_that_fail
 ) -> None:
     good = stateful_set("ordered", replicas=3)
     path = make(engineer, zone, slow(good, 1))
-    seen = []
+    seen: list[list[str]] = []
 
     def grown() -> bool:
         there = sorted(pods_of(admin, zone, "ordered"))
