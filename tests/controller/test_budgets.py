@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from phiwarden.controller.budgets import BudgetObserver
-from phiwarden.controller.queues import Queues
 from phiwarden.controller.state import Declared, State
-from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.budgets import budget_of
 from phiwarden.rulebook.examples import ZONE
 from tests.boundary.declarations import clinic
+from tests.controller.made import idle_queues
 
 NAMESPACE = "records"
 
@@ -44,10 +43,7 @@ class Seen:
             )
         )
 
-        async def work(_: object) -> None:
-            raise AssertionError("nobody works on these queues")
-
-        queues = Queues(WorkQueue("workloads", work), WorkQueue("audits", work))
+        queues = idle_queues()
         queues.workloads.add = self.woken.append  # type: ignore[method-assign]
         self.observer = BudgetObserver(self.state, queues)
 
