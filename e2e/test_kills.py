@@ -17,6 +17,7 @@ from e2e.workloads import (
     WORKLOADS,
     available,
     bad,
+    collection_of,
     condition,
     deployment,
     deployments,
@@ -68,15 +69,17 @@ def is_back(admin: Rest, name: str) -> bool:
 def end_of(admin: Rest, name: str) -> dict[str, Any]:
     metadata = admin.get(f"{deployments(name)}/api").body["metadata"]
     told = status(admin, name)
+    replica_sets = admin.get(collection_of("ReplicaSet", name)).body["items"]
     return {
         "revision": metadata["annotations"]["deployment.kubernetes.io/revision"],
         "changes": metadata["generation"],
+        "templates": len(replica_sets),
         "told": [entry["action"] for entry in told.get("remediations", ())],
         "violations": told["violations"],
     }
 
 
 def is_right(end: dict[str, Any]) -> bool:
-    """Whether it is the third revision, by the third change, and told of at most once."""
-    once = {"revision": "3", "changes": 3, "violations": 0}
+    """Whether the good template is back by one change, and told of at most once."""
+    once = {"revision": "3", "changes": 3, "templates": 2, "violations": 0}
     return end in ({**once, "told": []}, {**once, "told": ["RolledBack"]})
