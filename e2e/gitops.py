@@ -1,7 +1,7 @@
 """What puts an application back to what somebody else wants: Flux, Argo CD, and a CI job.
 
-Players, because the real ones would take longer to build than all else here. The API server is
-asked as they ask it, with their marks and managers, and the rights that a zone lets them have.
+Players, because the real ones take more processor time to build than they are worth here. The API
+server is asked as they ask it, with their marks and managers, and the rights that a zone allows.
 """
 
 from __future__ import annotations

@@ -38,9 +38,10 @@ class Cut(Wire):
     """
 
     at: int | None = None
+    of: re.Pattern[str] = re.compile("")
     when: When = When.BEFORE
     writes: list[str] = field(default_factory=list)
-    """Method and path of every write so far."""
+    """Method and path of every write so far that counts."""
     dead: threading.Event = field(default_factory=threading.Event)
     _last: float = field(default_factory=time.monotonic)
     _doomed: object = None
@@ -50,7 +51,10 @@ class Cut(Wire):
         await self._alive()
         if not (found := _WRITE.match(chunk)):
             return
-        self.writes.append(" ".join(part.decode() for part in found.groups()))
+        write = " ".join(part.decode() for part in found.groups())
+        if not self.of.search(write):
+            return
+        self.writes.append(write)
         if len(self.writes) == self.at:
             if self.when is When.BEFORE:
                 self.dead.set()
@@ -75,7 +79,7 @@ class Cut(Wire):
 
 @contextmanager
 def killed_at(
-    product: Product, n: int, when: When, done: Callable[[], object]
+    product: Product, n: int, when: When, done: Callable[[], object], of: str = ""
 ) -> Iterator[str | None]:
     """Have an operator killed at its n-th write, and its work ended by another.
 
@@ -87,10 +91,11 @@ def killed_at(
         n: counted from 1, from the start of the operator.
         when: the moment.
         done: whether the world is as it should be, as far as can be told from outside.
+        of: regular expression of the writes that count, by method and path.
     """
     kubeconfig = product.operator_kubeconfig()
     with TemporaryDirectory() as folder:
-        cut = partial(Cut, at=n, when=when)
+        cut = partial(Cut, at=n, when=when, of=re.compile(of))
         with (
             tapped(kubeconfig, Path(folder), cut) as (wire, path),
             _started(product, path) as first,

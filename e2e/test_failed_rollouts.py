@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 from collections.abc import Iterator
 from typing import Any
@@ -21,12 +20,12 @@ from e2e.workloads import (
     condition,
     deployment,
     deployments,
+    failing,
     status,
     unique,
     wait,
 )
 
-NEVER_READY = {"simulated.e2e/never-ready": "true"}
 QUICKLY = {"onFailedRollout": True, "progressDeadline": "1m"}
 
 
@@ -53,11 +52,9 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
 
 def release(number: int, *, works: bool = True, **spec: Any) -> dict[str, Any]:
     """Return a compliant release whose pods become ready, or never do."""
-    body = copy.deepcopy(deployment("api", env=[{"name": "RELEASE", "value": str(number)}]))
+    body = deployment("api", env=[{"name": "RELEASE", "value": str(number)}])
     body["spec"] |= {"progressDeadlineSeconds": 3, **spec}
-    annotations = {} if works else NEVER_READY
-    body["spec"]["template"]["metadata"]["annotations"] = annotations
-    return body
+    return body if works else failing(body)
 
 
 def apply(rest: Rest, namespace: str, body: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -22,6 +21,7 @@ from e2e.workloads import (
     bad,
     deployment,
     deployments,
+    failing,
     image_of,
     unique,
     wait,
@@ -50,11 +50,9 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
 
 
 def release(number: int, *, works: bool = True) -> dict[str, Any]:
-    body = copy.deepcopy(deployment("api", env=[{"name": "RELEASE", "value": str(number)}]))
+    body = deployment("api", env=[{"name": "RELEASE", "value": str(number)}])
     body["spec"]["progressDeadlineSeconds"] = 3
-    never = {} if works else {"simulated.e2e/never-ready": "true"}
-    body["spec"]["template"]["metadata"]["annotations"] = never
-    return body
+    return body if works else failing(body)
 
 
 def seen_working(admin: Rest, name: str, templates: int) -> None:

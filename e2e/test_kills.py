@@ -27,6 +27,9 @@ from phiwarden.rulebook.examples import DIGEST
 MOST = 24
 """Writes of one run that are tried; the test fails if a run has more."""
 
+DEEDS = r"/(deployments|phihistories|events)|/status\b"
+"""What a put-back writes. The boundary's own objects are applied, which is done twice unharmed."""
+
 
 def test_everything_is_done_once_wherever_the_operator_is_killed(
     admin: Rest, product: Product
@@ -38,7 +41,9 @@ def test_everything_is_done_once_wherever_the_operator_is_killed(
     for n in count(1):
         name = waiting.pop()
         assert workloads.change(admin, name, enforcement="enforce").ok
-        with killed_at(product, n, When.AFTER, lambda name=name: is_done(admin, name)) as write:
+        with killed_at(
+            product, n, When.AFTER, lambda name=name: is_done(admin, name), DEEDS
+        ) as write:
             ends[f"{n}: {write}"] = end_of(admin, name)
         if write is None:
             break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,14 +17,13 @@ from e2e.workloads import (
     WORKLOADS,
     bad,
     deployment,
+    failing,
     status,
     unique,
     wait,
     zone_status,
 )
 from phiwarden.cluster.resources import collection, item, kind_of
-
-NEVER_READY = {"simulated.e2e/never-ready": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +42,14 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
     admin.delete(f"{WORKLOADS}/{chosen}")
 
 
-def of_kind(kind: str, name: str, source: dict[str, Any]) -> dict[str, Any]:
-    """Return a workload of another kind with the pods of a Deployment."""
-    base = copy.deepcopy(source["spec"])
-    body: dict[str, Any] = {
-        "apiVersion": kind_of(kind).api_version,
-        "kind": kind,
-        "metadata": {"name": name},
-    }
+def made(kind: str, name: str) -> dict[str, Any]:
+    """Return a compliant StatefulSet or DaemonSet."""
     if kind == "StatefulSet":
-        return {**body, "spec": {**base, "serviceName": name}}
-    if kind == "DaemonSet":
-        del base["replicas"]
-        # The cluster has one node: what is direct care must not be missed there.
-        rolling = {"maxSurge": 1, "maxUnavailable": 0}
-        return {**body, "spec": {**base, "updateStrategy": {"rollingUpdate": rolling}}}
-    template = base["template"]
-    template["spec"]["restartPolicy"] = "Never"
-    if kind == "Job":
-        return {**body, "spec": {"template": template}}
-    jobs = {"spec": {"template": template}}
-    return {**body, "spec": {"schedule": "* * * * *", "jobTemplate": jobs}}
-
-
-def annotated(source: dict[str, Any], annotations: dict[str, str]) -> dict[str, Any]:
-    changed = copy.deepcopy(source)
-    changed["spec"]["template"]["metadata"]["annotations"] = annotations
-    return changed
+        return workloads.stateful_set(name)
+    body = workloads.daemon_set(name)
+    # The cluster has one node: what is direct care must not be missed there.
+    body["spec"]["updateStrategy"] = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    return body
 
 
 def seen_working(admin: Rest, namespace: str, kind: str, name: str, revisions: int) -> None:
@@ -108,12 +87,12 @@ def test_what_keeps_controller_revisions_goes_back(
 ) -> None:
     adopt(admin, name, enforcement="observe", clinicalImpact=impact)
     wait(admin, name)
-    good = deployment("records")
+    good = made(kind, "records")
     path = collection(kind_of(kind), name)
-    assert admin.create(path, of_kind(kind, "records", good)).ok
+    assert admin.create(path, good).ok
     seen_working(admin, name, kind, "records", 1)
     kept = image(admin, name, kind, "records")
-    worse = of_kind(kind, "records", bad(good, "3.0"))
+    worse = bad(good, "3.0")
     assert admin.request("PATCH", f"{path}/records", worse, content=MERGE).ok
     seen_working(admin, name, kind, "records", 2)
     assert workloads.change(admin, name, enforcement="enforce").ok
@@ -131,11 +110,11 @@ def test_a_stuck_stateful_set_is_freed(admin: Rest, name: str) -> None:
     """Kubernetes waits for ever for a pod of the template that was taken back."""
     adopt(admin, name, enforcement="observe", clinicalImpact="care-support")
     wait(admin, name)
-    good = of_kind("StatefulSet", "records", deployment("records"))
+    good = workloads.stateful_set("records")
     path = collection(kind_of("StatefulSet"), name)
     assert admin.create(path, good).ok
     seen_working(admin, name, "StatefulSet", "records", 1)
-    worse = annotated(of_kind("StatefulSet", "records", bad(deployment("records"))), NEVER_READY)
+    worse = failing(bad(good))
     assert admin.request("PATCH", f"{path}/records", worse, content=MERGE).ok
     until(lambda: any(i.endswith(":1.0") for i in images_running(admin, name)), "one pod is stuck")
     assert workloads.change(admin, name, enforcement="enforce").ok
@@ -153,7 +132,7 @@ def test_a_cron_job_is_suspended_and_goes_on_once_it_is_mended(admin: Rest, name
     adopt(admin, name, enforcement="observe", clinicalImpact="administrative")
     wait(admin, name)
     path = item(kind_of("CronJob"), name, "export")
-    worse = of_kind("CronJob", "export", bad(deployment("export")))
+    worse = bad(workloads.cron_job("export"))
     assert admin.create(collection(kind_of("CronJob"), name), worse).ok
     wait(admin, name, "Compliant", "False")
     assert workloads.change(admin, name, enforcement="enforce").ok
@@ -162,7 +141,7 @@ def test_a_cron_job_is_suspended_and_goes_on_once_it_is_mended(admin: Rest, name
     assert zone_status(admin, name, "app")["quarantined"] == ["CronJob/export"]
     (event,) = events_of(admin, name, "export")
     assert event["reason"] == "Suspended"
-    mended = of_kind("CronJob", "export", deployment("export"))
+    mended = workloads.cron_job("export")
     assert admin.request("PATCH", path, mended, content=MERGE).ok
     until(lambda: not admin.get(path).body["spec"].get("suspend"), "it goes on")
     until(lambda: not zone_status(admin, name, "app").get("quarantined"), "nothing is apart")
@@ -173,12 +152,12 @@ def test_a_cron_job_that_somebody_else_suspended_stays_so(admin: Rest, name: str
     adopt(admin, name, enforcement="observe", clinicalImpact="administrative")
     wait(admin, name)
     path = item(kind_of("CronJob"), name, "export")
-    worse = of_kind("CronJob", "export", bad(deployment("export")))
+    worse = bad(workloads.cron_job("export"))
     worse["spec"]["suspend"] = True
     assert admin.create(collection(kind_of("CronJob"), name), worse).ok
     assert workloads.change(admin, name, enforcement="enforce").ok
     until(lambda: zone_status(admin, name, "app").get("quarantined"), "it is in quarantine")
-    mended = of_kind("CronJob", "export", deployment("export"))
+    mended = workloads.cron_job("export")
     assert admin.request("PATCH", path, mended, content=MERGE).ok
     until(lambda: not zone_status(admin, name, "app").get("quarantined"), "it was let go")
     assert admin.get(path).body["spec"]["suspend"] is True
@@ -190,7 +169,7 @@ def test_the_next_run_of_a_direct_care_cron_job_starts(
     """It breaks rules and has no revision to go back to; patients still need what it does."""
     adopt(admin, name, enforcement="observe", clinicalImpact="direct-care")
     wait(admin, name)
-    worse = of_kind("CronJob", "rounds", bad(deployment("rounds")))
+    worse = bad(workloads.cron_job("rounds"))
     worse["spec"]["suspend"] = True
     assert admin.create(collection(kind_of("CronJob"), name), worse).ok
     assert workloads.change(admin, name, enforcement="enforce").ok
@@ -215,8 +194,7 @@ def test_a_job_that_runs_is_stopped_or_cut_off_by_its_impact(
 ) -> None:
     adopt(admin, name, enforcement="observe", clinicalImpact=impact)
     wait(admin, name)
-    worse = annotated(of_kind("Job", "import", bad(deployment("import"))), NEVER_READY)
-    worse["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure"
+    worse = bad(workloads.job("import", command=["sleep", "600"]))
     assert admin.create(collection(kind_of("Job"), name), worse).ok
     until(lambda: pods(admin, name), "it runs")
     assert workloads.change(admin, name, enforcement="enforce").ok

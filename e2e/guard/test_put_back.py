@@ -197,9 +197,6 @@ def test_a_job_is_suspended_and_let_go_again(before: Grandfathered, operator: Re
     assert not before.bad_pods()
 
 
-NEVER_READY = {"simulated.e2e/never-ready": "true"}
-
-
 def test_a_pod_that_stands_in_the_way_of_a_put_back_is_deleted(
     before: Grandfathered, operator: Rest
 ) -> None:
@@ -208,7 +205,8 @@ def test_a_pod_that_stands_in_the_way_of_a_put_back_is_deleted(
     until(lambda: before.rest.get(path).body["status"].get("readyReplicas") == 2, "it runs")
     template = template_of(before.rest.get(path).body)
     worse = template_of(bad(STATEFULSET, "records"))
-    worse["metadata"]["annotations"] = NEVER_READY
+    probe = {"httpGet": {"path": "/failing", "port": 8443}}
+    worse["spec"]["containers"][0]["readinessProbe"] = probe
     assert put(before.rest, path, "/spec/template", worse).ok
     (stuck,) = until(before.bad_pods, "a bad pod has come")
     before.enforce()
