@@ -270,7 +270,12 @@ def observer() -> SecretObserver:
     async def work(key: object) -> None:
         raise AssertionError(f"nobody works on {key}")
 
-    queues = Queues(WorkQueue("workloads", work), WorkQueue("audits", work))
+    queues = Queues(
+        WorkQueue("workloads", work),
+        WorkQueue("audits", work),
+        WorkQueue("turns", work),
+        WorkQueue("ways", work),
+    )
     return SecretObserver(known, queues, lambda: NOW, lambda _: None)
 
 
