@@ -56,6 +56,13 @@ def test_what_is_known_already_is_not_written_again() -> None:
     assert with_worked(memory, "a", 1, NOW) is memory
 
 
+def test_the_oldest_that_worked_are_forgotten() -> None:
+    memory = NOTHING
+    for number in range(3 * MAX_WORKED):
+        memory = with_worked(memory, str(number), number, NOW)
+    assert names(memory) == [str(3 * MAX_WORKED - 1 - place) for place in range(MAX_WORKED)]
+
+
 def test_a_template_that_failed_when_it_was_brought_back_worked_no_more() -> None:
     assert names(without_worked(working("b", "a"), "b")) == ["a"]
     assert without_worked(NOTHING, "a") == NOTHING
