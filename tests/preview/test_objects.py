@@ -16,7 +16,9 @@ from tests.preview.clusters import (
     cluster,
     declared,
     fates,
+    history,
     plan,
+    remembered,
     revision,
     runs,
     thing,
@@ -55,10 +57,17 @@ DIRECT, SUPPORT, ADMIN = ClinicalImpact
         (SUPPORT, runs("Deployment", **TAG), Consequence.ISOLATED),
         (ADMIN, runs("Deployment", **TAG), Consequence.SCALED_TO_ZERO),
         (DIRECT, runs("StatefulSet", **TAG), Consequence.HELD),
-        (SUPPORT, runs("StatefulSet", **TAG), Consequence.REFUSED),
-        (ADMIN, runs("DaemonSet", **TAG), Consequence.REFUSED),
-        (DIRECT, runs("CronJob", **TAG), Consequence.REFUSED),
-        (ADMIN, runs("Job", **TAG), Consequence.REFUSED),
+        (SUPPORT, runs("StatefulSet", **TAG), Consequence.ISOLATED),
+        (ADMIN, runs("StatefulSet", **TAG), Consequence.SCALED_TO_ZERO),
+        (DIRECT, runs("DaemonSet", **TAG), Consequence.HELD),
+        (SUPPORT, runs("DaemonSet", **TAG), Consequence.ISOLATED),
+        (ADMIN, runs("DaemonSet", **TAG), Consequence.ISOLATED),
+        (DIRECT, runs("CronJob", **TAG), Consequence.HELD),
+        (SUPPORT, runs("CronJob", **TAG), Consequence.SUSPENDED),
+        (ADMIN, runs("CronJob", **TAG), Consequence.SUSPENDED),
+        (DIRECT, runs("Job", **TAG), Consequence.HELD),
+        (SUPPORT, runs("Job", **TAG), Consequence.ISOLATED),
+        (ADMIN, runs("Job", **TAG), Consequence.SUSPENDED),
         (DIRECT, runs("Pod", **TAG), Consequence.HELD),
         (ADMIN, runs("Pod", **TAG), Consequence.ISOLATED),
         (DIRECT, runs("ReplicaSet", **TAG), Consequence.REFUSED),
@@ -82,6 +91,9 @@ def test_the_newest_revision_that_keeps_the_rules_is_named_with_its_images() -> 
         revision("app", 2, **good, env=[{"name": "RELEASE", "value": "2"}]),
         revision("app", 3, **TAG),
         revision("other", 9),
+        histories=remembered(
+            history("Deployment", {}, {**good, "env": [{"name": "RELEASE", "value": "2"}]})
+        ),
     )
     fate = fates(plan(declared(), found))["Deployment/app"]
     assert (fate.then, fate.revision) == (Consequence.ROLLED_BACK, 2)
@@ -155,11 +167,12 @@ def test_worst_comes_first_and_the_rest_is_counted() -> None:
         runs("Deployment", "good"),
         runs("StatefulSet", "also-good"),
         DOOR,
-        runs("Job", **TAG),
+        runs("ReplicaSet", **TAG),
         runs("Deployment", "bad", **TAG),
         revision("bad", 1),
         runs("Deployment", "worse", **TAG),
         standing=declared(enforcement="warn"),
+        histories=remembered(history("Deployment", {}, of="bad")),
     )
     outlook = plan(declared(clinicalImpact="administrative"), found)
     (clinical,) = outlook.zones

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phiwarden.api import names
 from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
@@ -20,8 +19,10 @@ from phiwarden.remediation.history import (
     controller_of,
     digest_of,
     kept_revisions,
+    pod_owners,
     revisions,
 )
+from phiwarden.remediation.steps import labels
 
 
 @dataclass
@@ -67,13 +68,8 @@ class Isolation:
             return []
         if key.kind == "Pod":
             return [dict(body)]
-        owners = {body["metadata"]["uid"]}
-        if key.kind == "Deployment":
-            owners = {
-                replica_set["metadata"]["uid"]
-                for replica_set in await self._replica_sets(key, body)
-                if controller_of(replica_set) in owners
-            }
+        replica_sets = await self._replica_sets(key, body) if key.kind == "Deployment" else ()
+        owners = pod_owners(body, replica_sets)
         path = resources.collection(resources.POD, key.namespace)
         found = await self.api.list(path, _matching(body))
         return [pod for pod in found if controller_of(pod) in owners]
@@ -81,21 +77,14 @@ class Isolation:
     async def label(
         self, key: AuditKey, body: Mapping[str, Any], quarantine: Quarantine | None
     ) -> int:
-        """Mark an object's own pods as cut off, or no longer; return how many changed.
-
-        A label on the pods and not on the template: the template stays the
-        team's, and nothing restarts.
-        """
-        wrong = [
-            pod["metadata"]["name"]
-            for pod in await self.pods(key, body)
-            if (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
-        ]
+        """Mark an object's own pods as cut off, or no longer; return how many changed."""
+        steps = labels(await self.pods(key, body), quarantine)
         if quarantine is not None:
             self.state.labelled.add(key.namespace)
-        labelled = (label_pod(self.api, key.namespace, name, quarantine) for name in wrong)
-        await asyncio.gather(*labelled)
-        return len(wrong)
+        await asyncio.gather(
+            *(label_pod(self.api, key.namespace, step.name, quarantine) for step in steps)
+        )
+        return len(steps)
 
     async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the ReplicaSets that a Deployment's selector matches."""

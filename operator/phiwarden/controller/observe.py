@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from phiwarden.api import names
+from phiwarden.api.rollback import Rollback
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.claims import standing
 from phiwarden.boundary.endpoints import SLICE, api_servers
@@ -154,6 +155,9 @@ class Observer:
         self.queues.workloads.add(name)
         for namespace in _zone_namespaces(now):
             self._unbar(namespace)
+            if before is not None and _rollback(before) != _rollback(now):
+                # A rollout that failed by now is looked at as it is declared now.
+                self.state.judged.pop(namespace, None)
         # A namespace that this one gave up or contests may be another's now.
         for seen in (before, now):
             for namespace in _zone_namespaces(seen):
@@ -357,6 +361,10 @@ def _zone_namespaces(seen: Declared | None) -> Iterator[str]:
     if seen is not None and seen.spec is not None:
         for zone in seen.spec.zones:
             yield zone.namespace_in(seen.name)
+
+
+def _rollback(seen: Declared | None) -> Rollback | None:
+    return seen.spec.rollback if seen is not None and seen.spec is not None else None
 
 
 def namespace_of(body: Mapping[str, Any]) -> SeenNamespace:

@@ -27,7 +27,7 @@ from phiwarden.controller.telling import Teller
 from phiwarden.remediation import memory as remembered
 from phiwarden.remediation import turns
 from phiwarden.remediation.history import author_of_template, revision_of
-from phiwarden.remediation.pause import asked
+from phiwarden.remediation.pause import asked, told
 from phiwarden.remediation.plan import (
     CHANGING,
     Action,
@@ -399,9 +399,7 @@ class Remedy:
         if memory.pause != pause:
             recorded = memory.model_copy(update={"pause": pause})
             await self.histories.write(key, body, recorded)
-        by = f" by {pause.by}" if pause.by else ""
-        because = f": {pause.reason}" if pause.reason else ""
-        return f"paused until {pause.until:%Y-%m-%d %H:%M} UTC{by}{because}"
+        return told(pause)
 
     def _note_conflict(self, key: AuditKey, body: Mapping[str, Any], *, denied: bool) -> None:
         """Note who insists on what an object has, as long as it has it."""

@@ -11,7 +11,7 @@ import structlog
 
 from phiwarden.api.durations import to_timedelta
 from phiwarden.api.rollback import Rollback
-from phiwarden.api.workload import ClinicalImpact, Enforcement
+from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
@@ -27,12 +27,17 @@ from phiwarden.controller.telling import Teller
 from phiwarden.remediation.history import revision_of
 from phiwarden.remediation.memory import on_trial, proven, without_worked
 from phiwarden.remediation.plan import template_digest
-from phiwarden.remediation.rollout import ROLLING, Stage, in_the_way, progressed_at, stage
+from phiwarden.remediation.rollout import (
+    ROLLING,
+    Stage,
+    failed,
+    in_the_way,
+    progressed_at,
+    stage,
+    takes_back,
+)
 
 log = structlog.get_logger(__name__)
-
-_CARE: Final = (ClinicalImpact.DIRECT_CARE, ClinicalImpact.CARE_SUPPORT)
-"""Tiers in which a rollout that failed is taken back."""
 
 _UNDER_WAY: Final = (Stage.MOVING, Stage.FAILED)
 
@@ -115,10 +120,8 @@ class Rollouts:
         pods = [] if key.kind == "Deployment" else await self.isolation.pods(key, body)
         if trial and key.kind == "StatefulSet":
             await self._free(key, body, pods)
-        since = progressed_at(body, pods) or self.clock()
-        late = self.clock() >= since + self._deadline(boundary)
-        if now is Stage.MOVING and not late:
-            self._wake(key, since, boundary)
+        if not failed(body, pods, self._deadline(boundary), self.clock()):
+            self._wake(key, progressed_at(body, pods) or self.clock(), boundary)
             return False
         if trial:
             await self._fell(key, body)
@@ -179,7 +182,7 @@ class Rollouts:
         return bool(memory.worked) and proven(memory, template_digest(body))
 
     def _taken_back(self, boundary: ZoneBoundary) -> bool:
-        return boundary.impact in _CARE and self._rollback(boundary).on_failed_rollout
+        return takes_back(boundary.impact, self._rollback(boundary))
 
     def _deadline(self, boundary: ZoneBoundary) -> dt.timedelta:
         return to_timedelta(self._rollback(boundary).progress_deadline)

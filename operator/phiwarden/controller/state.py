@@ -17,7 +17,7 @@ from phiwarden.boundary.claims import Claimant, Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
-from phiwarden.remediation.references import References
+from phiwarden.remediation.references import Present, References
 from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.rulebook.budgets import Budget
 from phiwarden.storage.claims import Claim, Snapshot, Storage
@@ -305,20 +305,12 @@ class State:
 
     def missing_in(self, namespace: str) -> Callable[[References], Iterator[str]]:
         """Return what tells what a pod template needs and a namespace has not, in words."""
-
-        def missing(needs: References) -> Iterator[str]:
-            known = self.secrets.get(namespace, {})
-            if self.watches_secrets:
-                yield from (f"Secret {name}" for name in sorted(needs.secrets - known.keys()))
-            claims = self.claims.get(namespace, {})
-            yield from (
-                f"PersistentVolumeClaim {name}" for name in sorted(needs.claims - claims.keys())
-            )
-            account = ("ServiceAccount", needs.account)
-            if needs.account != "default" and account not in self.owned.get(namespace, {}):
-                yield f"ServiceAccount {needs.account}"
-
-        return missing
+        owned = self.owned.get(namespace, {})
+        return Present(
+            self.secrets.get(namespace, {}) if self.watches_secrets else None,
+            self.claims.get(namespace, {}),
+            {name for kind, name in owned if kind == "ServiceAccount"},
+        ).missing
 
 
 def _namespaces(declared: Declared) -> set[str]:

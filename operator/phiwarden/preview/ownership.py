@@ -9,6 +9,7 @@ from typing import Final
 from phiwarden.boundary.manifest import is_ours
 from phiwarden.preview.model import Object
 from phiwarden.remediation.owners import Owners, controller_of
+from phiwarden.remediation.plan import has_ended
 from phiwarden.rulebook.shapes import shape_of
 
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
@@ -31,6 +32,14 @@ def controlled(objects: Iterable[Object], kind: str) -> Mapping[str, tuple[Objec
         if obj["kind"] == kind and owner is not None:
             found[owner].append(obj)
     return {owner: tuple(owned) for owner, owned in found.items()}
+
+
+def jobs_of_cron_jobs(objects: Iterable[Object]) -> tuple[Object, ...]:
+    """Return the Jobs that a CronJob of the namespace made, and that run."""
+    everything = tuple(objects)
+    makers = {obj["metadata"].get("uid") for obj in everything if obj["kind"] == "CronJob"}
+    jobs = (obj for obj in everything if obj["kind"] == "Job" and controller(obj) in makers)
+    return tuple(job for job in jobs if not has_ended(job))
 
 
 def judged_apart(objects: Iterable[Object]) -> tuple[Object, ...]:
