@@ -44,7 +44,7 @@ from phiwarden.remediation.plan import (
 from phiwarden.remediation.rollout import ROLLING, Stage, stage
 from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
-from phiwarden.rulebook.failures import Failure
+from phiwarden.rulebook.failures import Failure, summary
 
 QUARANTINED = (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
 
@@ -446,6 +446,7 @@ def _act(plan: Plan, body: Mapping[str, Any], failures: Sequence[Failure], now: 
         rules=tuple(rules),
         changed_by=author.manager if author is not None else None,
         message=plan.why,
+        advice=summary(failures) or None,
     )
 
 
