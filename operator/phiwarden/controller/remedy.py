@@ -212,16 +212,20 @@ class Remedy:
             if known[1].quarantine is not None:
                 await self.isolation.label(key, body, known[1].quarantine)
             return
+        busy = self.pace.busy(len(self.queues.turns) + 1)
         if boundary.impact == ClinicalImpact.DIRECT_CARE or tolerated(failures):
             plan = await self.plan(key, body, boundary, failures)
             if plan.held or plan.harmless:
                 await self.note(key, body, plan)  # a step that fails must not cost a pod
+            elif busy:
+                # Nor must a turn that is long in coming.
+                await self.note(key, body, replace(plan, held=True))
             if plan.harmless:
                 await self._unlabel(key, body)
                 self._planned[key] = (self._question(key, body, boundary), plan)
                 return
         self._violating.add(key)
-        if self.pace.busy(len(self.queues.turns) + 1):
+        if busy:
             self.waits(key, waiting=True)
         self.queues.turns.add(key)
 
