@@ -27,6 +27,8 @@ from e2e.workloads import (
     WORKLOADS,
     available,
     bad,
+    budget,
+    budgets,
     clinic,
     deployment,
     deployments,
@@ -138,6 +140,7 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
     chosen = unique("plan")
     assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
     assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", {"metadata": {"name": "app"}}).ok
+    assert admin.create(budgets(chosen), budget()).ok
     yield chosen
     admin.delete(f"{WORKLOADS}/{chosen}")
 
@@ -231,12 +234,11 @@ def pods_of(admin: Rest, namespace: str, app: str) -> dict[str, Object]:
     return {pod["metadata"]["name"]: pod for pod in found}
 
 
-REFUSED_ANYWHERE = {
-    f"{kind}/door": "Refused" for kind in ("Service", "ConfigMap", "Pod", "NetworkPolicy")
-}
+REFUSED_ANYWHERE = {f"{kind}/door": "Refused" for kind in ("Service", "ConfigMap", "NetworkPolicy")}
 PUT_BACK = {f"{kind}/{name}": "RolledBack" for kind, name in BACK.items()}
 DEEDS = {
     "direct-care": {
+        "Pod/door": "Held",
         **PUT_BACK,
         "DaemonSet/agent": "Held",  # on the one node it would be missed meanwhile
         "Deployment/fax": "Held",
@@ -247,6 +249,7 @@ DEEDS = {
         "Job/import": "Held",
     },
     "care-support": {
+        "Pod/door": "Isolated",
         **PUT_BACK,
         "Deployment/fax": "Isolated",
         "Deployment/loose": "Warned",
@@ -256,6 +259,7 @@ DEEDS = {
         "Job/import": "Isolated",
     },
     "administrative": {
+        "Pod/door": "Isolated",
         **PUT_BACK,
         "Deployment/fax": "ScaledToZero",
         "Deployment/loose": "Warned",
@@ -466,6 +470,7 @@ def portal(product: Product, operator: Operator) -> str:
     admin = connect(product.cluster.kubeconfig)
     name = unique("portal")
     assert admin.create(NAMESPACES, {"metadata": {"name": name}}).ok
+    assert admin.create(budgets(name), budget()).ok
     assert workloads.apply(admin, declared(name)).ok
     wait(admin, name)
     roll_out(admin, name, deployment("api"))

@@ -111,11 +111,6 @@ OF_OTHERS = {
         )
         for verb in ("list", "watch")
     ),
-    *(
-        ("apps", resource, verb)
-        for resource in ("deployments", "statefulsets", "daemonsets")
-        for verb in ("get", "patch")
-    ),
     ("", "persistentvolumeclaims", "delete"),
 }
 """Rights that are used only where other projects are installed."""

@@ -51,7 +51,7 @@ def raised(*objects: Object, impact: str = "direct-care", **read: Any) -> Outloo
 def test_the_first_line_says_it_all() -> None:
     outlook = raised(
         runs("Deployment", "fax", **TAG),
-        *(runs("Pod", f"pod-{number}", **TAG) for number in range(3)),
+        *(runs("ReplicaSet", f"set-{number}", **TAG) for number in range(3)),
         *(runs("Deployment", f"good-{number}") for number in range(41)),
     )
     assert words(table(outlook)).startswith(

@@ -14,7 +14,7 @@ from phiwarden.remediation.history import digest_of
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.examples import ZONE, manifest, pod_template
 from phiwarden.rulebook.model import Example
-from phiwarden.rulebook.shapes import CONTROLLER_REVISION, POD_SHAPES, Kind
+from phiwarden.rulebook.shapes import BUDGET, CONTROLLER_REVISION, POD_SHAPES, Kind
 
 TODAY = dt.date(2026, 11, 20)
 NOW = "2026-11-20T12:00:00Z"
@@ -60,13 +60,20 @@ def namespaces(*standing: Declared) -> dict[str, Object]:
     return {body["metadata"]["name"]: body for body in made}
 
 
-def cluster(*objects: Object, standing: Declared | None = None, **fields: Any) -> Cluster:
+def budget(name: str = "all", **spec: Any) -> Object:
+    """Return a PodDisruptionBudget, of every pod if nothing else is said."""
+    return thing(BUDGET, name, spec={"selector": {}, "maxUnavailable": 1, **spec})
+
+
+def cluster(
+    *objects: Object, standing: Declared | None = None, protected: bool = True, **fields: Any
+) -> Cluster:
     """Return a cluster in which a declaration stands, or only a namespace of nobody."""
     found = [standing] if standing is not None else []
     known = {
         "workloads": {each.name: each for each in found},
         "namespaces": namespaces(*found) or {NAMESPACE: {"metadata": {"name": NAMESPACE}}},
-        "objects": {NAMESPACE: objects},
+        "objects": {NAMESPACE: (*objects, *([budget()] if protected else []))},
     }
     return Cluster(**{**known, **fields})
 
@@ -97,7 +104,10 @@ def owned(body: Object, owner: str | None) -> Object:
     uid = f"{body['kind']}/{body['metadata']['name']}"
     metadata = {**body["metadata"], "uid": uid, "resourceVersion": "7"}
     if owner is not None:
-        metadata["ownerReferences"] = [{"uid": owner, "controller": True}]
+        kind, _, name = owner.partition("/")
+        version = KINDS[kind].api_version if kind in KINDS else "somebody.example/v1"
+        named = {"apiVersion": version, "kind": kind, "name": name, "uid": owner}
+        metadata["ownerReferences"] = [{**named, "controller": True}]
     return {**body, "metadata": metadata}
 
 

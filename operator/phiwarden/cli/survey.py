@@ -18,7 +18,7 @@ from phiwarden.preview.model import Cluster, Declared, Gap, Object
 from phiwarden.preview.outlook import claimed, namespaces_to_read
 from phiwarden.preview.past import needs_secrets
 from phiwarden.remediation.plan import REMEDIED
-from phiwarden.rulebook.shapes import NAMESPACE, Kind
+from phiwarden.rulebook.shapes import BUDGET, NAMESPACE, Kind
 from phiwarden.rulebook.subjects import SUBJECTS
 from phiwarden.storage.read import class_of
 from phiwarden.storage.verdict import of_class
@@ -39,8 +39,8 @@ _NEVER_READ: Final = ("Secret",)
 def _kinds() -> tuple[tuple[Kind, ...], ...]:
     """Return every kind to list that rules read, in all its versions."""
     by_name: dict[tuple[str, str], list[Kind]] = {}
-    for subject in SUBJECTS:
-        for kind in subject.kinds:
+    for kinds in (*(subject.kinds for subject in SUBJECTS), (BUDGET,)):
+        for kind in kinds:
             subresource = "/" in kind.plural
             if not subresource and kind.kind not in _NEVER_READ:
                 by_name.setdefault((kind.group, kind.kind), []).append(kind)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
 from phiwarden.api import names
 from phiwarden.api.history import HistorySpec
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import Api, Refused
+from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.remediation.kept import Unreadable, kept
@@ -23,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 WRITERS = 2
 """Memories of what works that are written at the same time: nothing waits for them."""
+
+AGAIN = 30.0
+"""Seconds after which it is asked again whether the cluster has the kind."""
 
 _NAME = 253
 """Characters of an object's name."""
@@ -47,6 +52,7 @@ class Histories:
     """Whether the cluster lacks the kind, so that nothing can be remembered."""
     queue: WorkQueue[AuditKey] = field(init=False)
     _known: dict[AuditKey, tuple[Owner, Memory]] = field(default_factory=dict)
+    _locks: WeakValueDictionary[AuditKey, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def __post_init__(self) -> None:
         """Make the queue of what is written without hurry."""
@@ -58,15 +64,17 @@ class Histories:
         try:
             listed = await self.api.list(path)
         except Refused as refused:
-            if refused.code != 404:
+            if not _unserved(refused):
                 raise
             self._lacks(missing=True)
             return
         for body in listed:
             found = _read(body)
-            if found is not None:
+            # Under any other name it is somebody else's, who would speak for us.
+            if found is not None and body["metadata"]["name"] == _name(found[0]):
                 key, owner, memory = found
-                self._known[key] = (owner, memory)
+                self._known.setdefault(key, (owner, memory))
+        self._lacks(missing=False)
 
     def of(self, key: AuditKey, body: Mapping[str, Any]) -> Memory:
         """Return what is remembered of a workload; another one of the same name is not it."""
@@ -101,15 +109,27 @@ class Histories:
             Refused: the API server does not take it; nothing may be done that relies on it.
         """
         owner = _owner(key, body)
-        await self._store(key, owner, memory)
-        self._known[key] = (owner, memory)
+        async with self._lock(key):
+            await self._store(key, owner, memory)
+            self._known[key] = (owner, memory)
+
+    async def look_for_kind(self) -> None:
+        """Write what is known once the cluster has the kind, where it had not; runs for ever."""
+        while True:
+            await asyncio.sleep(AGAIN)
+            if self.missing:
+                try:
+                    await self.load()
+                except ClusterError as error:
+                    log.warning("history.unread", error=type(error).__name__)
 
     async def _flush(self, key: AuditKey) -> None:
-        known = self._known.get(key)
-        if known is None:
-            return
         try:
-            await self._store(key, *known)
+            async with self._lock(key):
+                # As it is known by now: what is older must not be written over it.
+                known = self._known.get(key)
+                if known is not None:
+                    await self._store(key, *known)
         except Refused as refused:
             # Of a namespace that is being deleted nothing need be remembered.
             if refused.code not in (403, 404):
@@ -120,15 +140,27 @@ class Histories:
         try:
             await self.api.apply(resources.PHI_HISTORY, _manifest(key, owner, memory))
         except Refused as refused:
-            if refused.code == 404:
+            if _unserved(refused):
                 self._lacks(missing=True)
             raise
         self._lacks(missing=False)
 
+    def _lock(self, key: AuditKey) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
+
     def _lacks(self, *, missing: bool) -> None:
-        if self.missing != missing:
-            self.missing = missing
-            self.changed()
+        if self.missing == missing:
+            return
+        self.missing = missing
+        self.changed()
+        if not missing:
+            for key in self._known:
+                self.queue.add(key)
+
+
+def _unserved(refused: Refused) -> bool:
+    """Return whether the API server knows no such kind; a namespace that is gone has a reason."""
+    return refused.code == 404 and not refused.reason
 
 
 def _owner(key: AuditKey, body: Mapping[str, Any]) -> Owner:

@@ -9,8 +9,9 @@ from typing import Any
 
 from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import Api, Refused
+from phiwarden.cluster.client import Api
 from phiwarden.cluster.selectors import selector
+from phiwarden.controller.pods import label_pod
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.state import State
 from phiwarden.remediation.history import (
@@ -21,7 +22,7 @@ from phiwarden.remediation.history import (
     pod_owners,
     revisions,
 )
-from phiwarden.remediation.steps import Step, labels
+from phiwarden.remediation.steps import labels
 
 
 @dataclass
@@ -65,6 +66,8 @@ class Isolation:
         """
         if key.kind == "CronJob":
             return []
+        if key.kind == "Pod":
+            return [dict(body)]
         replica_sets = await self._replica_sets(key, body) if key.kind == "Deployment" else ()
         owners = pod_owners(body, replica_sets)
         path = resources.collection(resources.POD, key.namespace)
@@ -76,19 +79,12 @@ class Isolation:
     ) -> int:
         """Mark an object's own pods as cut off, or no longer; return how many changed."""
         steps = labels(await self.pods(key, body), quarantine)
-        await asyncio.gather(*(self._label_pod(key.namespace, step) for step in steps))
         if quarantine is not None:
             self.state.labelled.add(key.namespace)
+        await asyncio.gather(
+            *(label_pod(self.api, key.namespace, step.name, quarantine) for step in steps)
+        )
         return len(steps)
-
-    async def _label_pod(self, namespace: str, step: Step) -> None:
-        try:
-            await self.api.patch(
-                resources.POD, namespace, step.name, step.patch, content=step.content
-            )
-        except Refused as refused:
-            if refused.code != 404:
-                raise
 
     async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the ReplicaSets that a Deployment's selector matches."""

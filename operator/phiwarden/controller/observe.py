@@ -22,9 +22,12 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.optional import Optional
 from phiwarden.cluster.reflector import Key, Reflector
+from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.running import gone
 from phiwarden.controller.secrets import SELECTED, SecretObserver
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
 from phiwarden.controller.stores import StorageObserver
@@ -32,7 +35,7 @@ from phiwarden.probe.proof import proof_of
 from phiwarden.rulebook import shapes
 
 AUDITED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
-"""Kinds that are judged while they run. ReplicaSets and Pods follow from them."""
+"""Kinds that are judged while they run. ReplicaSets and most Pods follow from them."""
 
 
 def declared(body: Mapping[str, Any], known: Declared | None = None) -> Declared:
@@ -80,6 +83,8 @@ class Observer:
     clock: Clock
     stores: StorageObserver
     secrets: SecretObserver
+    budgets: BudgetObserver
+    pods: PodObserver
     _settling: asyncio.TimerHandle | None = None
 
     def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
@@ -101,6 +106,7 @@ class Observer:
             _follow(api, resources.STORAGE_CLASS, self.stores.storage_class),
             _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
             _follow(api, shapes.CLAIM, self.stores.claim),
+            _follow(api, shapes.BUDGET, self.budgets.seen),
         ]
         if self.state.watches_secrets:
             path = resources.collection(resources.SECRET)
@@ -163,6 +169,7 @@ class Observer:
         _, name = key
         before = self.state.namespaces.get(name)
         if body is None:
+            self._let_go(name)
             self.state.namespaces.pop(name, None)
             for known in (
                 self.state.boundaries,
@@ -203,6 +210,7 @@ class Observer:
         """
         if boundary is None:
             if not self.state.claiming(namespace):
+                self._let_go(namespace)
                 for known in (
                     self.state.boundaries,
                     self.state.verdicts,
@@ -215,6 +223,13 @@ class Observer:
             self._remember_held(namespace, boundary)
         elif not self.state.claiming(namespace):
             self.state.boundaries[namespace] = boundary
+
+    def _let_go(self, namespace: str) -> None:
+        """Have all be forgotten that ran in a zone that is none any more: nothing tells of it."""
+        for kind, name in self.state.verdicts.get(namespace, {}):
+            key = AuditKey(kind, namespace, name)
+            self.queues.pending.pop(key, None)
+            self.queues.audits.add(key)
 
     def _remember_held(self, namespace: str, boundary: ZoneBoundary) -> None:
         """Take up from the boundary what an earlier run found that direct care must keep."""
@@ -297,24 +312,16 @@ class Observer:
     def _audited(self, kind: str) -> Any:
         def seen(key: Key, body: Mapping[str, Any] | None) -> None:
             namespace, name = key
+            self.pods.owner(kind, key, body)
             if namespace not in self.state.boundaries:
                 return
             self.queues.later.get(namespace, {}).pop(AuditKey(kind, namespace, name), None)
             if body is None:
-                self.queues.pending.pop(AuditKey(kind, namespace, name), None)
-                self._forget(namespace, kind, name)
-                self.queues.audits.add(AuditKey(kind, namespace, name))
+                gone(self.state, self.queues, AuditKey(kind, namespace, name))
             else:
                 self.queues.audit(AuditKey(kind, namespace, name), body)
 
         return seen
-
-    def _forget(self, namespace: str, kind: str, name: str) -> None:
-        self.state.readers.get(namespace, {}).pop((kind, name), None)
-        gone = self.state.verdicts.get(namespace, {}).pop((kind, name), None)
-        left = self.state.quarantined.get(namespace, {}).pop((kind, name), None)
-        if gone is not None or left is not None:
-            self._touch(namespace)
 
     def _take_owned(
         self, namespace: str, key: tuple[str, str], body: Mapping[str, Any] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -16,10 +16,10 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.authority import may_act
-from phiwarden.controller.budget import Budget
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.histories import Histories
 from phiwarden.controller.isolation import Isolation
+from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.rollouts import Rollouts
 from phiwarden.controller.state import Quarantined, State
@@ -44,9 +44,9 @@ from phiwarden.remediation.plan import (
 from phiwarden.remediation.rollout import ROLLING, Stage, stage
 from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
-from phiwarden.rulebook.failures import Failure
+from phiwarden.rulebook.failures import Failure, summary
 
-QUARANTINED = (Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
+QUARANTINED = (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Remedy:
     histories: Histories
     isolation: Isolation
     rollouts: Rollouts
-    budget: Budget
+    pace: Pace
     teller: Teller
     alarms: Alarms[AuditKey]
     clock: Clock
@@ -123,6 +123,19 @@ class Remedy:
             body, boundary, failures, await self._case(key, body, rolls=rolls), self.judge
         )
 
+    async def protect(
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        boundary: ZoneBoundary,
+        failures: Sequence[Failure],
+    ) -> None:
+        """Note direct care that has to be held, by a boundary that is about to stand."""
+        async with self._lock(key):
+            plan = await self.plan(key, body, boundary, failures)
+            if plan.held:
+                await self.note(key, body, plan)
+
     async def _case(self, key: AuditKey, body: Mapping[str, Any], *, rolls: bool) -> Case:
         history = await self.isolation.history(key, body) if rolls else ()
         memory = self.histories.of(key, body)
@@ -145,18 +158,19 @@ class Remedy:
         if before != known.get((key.kind, key.name)):
             self.touch(key)
 
-    def forget(self, key: AuditKey) -> None:
-        """Drop what is known of an object that is gone."""
-        self._planned.pop(key, None)
-        self._violating.discard(key)
-        self.histories.forget(key)
-        self.budget.gone(key)
-        self.rollouts.forget(key)
-        self.waits(key, waiting=False)
-        held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
-        conflict = self.state.conflicts.get(key.namespace, {}).pop((key.kind, key.name), None)
-        if held is not None or conflict is not None:
-            self.touch(key)
+    async def forget(self, key: AuditKey) -> None:
+        """Drop what is known of an object that is gone, and what is being noted of it just now."""
+        async with self._lock(key):
+            self._planned.pop(key, None)
+            self._violating.discard(key)
+            self.histories.forget(key)
+            self.pace.gone(key)
+            self.rollouts.forget(key)
+            self.waits(key, waiting=False)
+            held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
+            conflict = self.state.conflicts.get(key.namespace, {}).pop((key.kind, key.name), None)
+            if held is not None or conflict is not None:
+                self.touch(key)
 
     def order(self, key: AuditKey) -> tuple[int, ...]:
         """Return the place of an object among those that wait for a turn."""
@@ -175,6 +189,7 @@ class Remedy:
 
     def bar(self, key: AuditKey) -> None:
         """Leave an object for now, and look again once its boundary or declaration changes."""
+        self._violating.add(key)
         self.waits(key, waiting=False)
         self.state.barred.setdefault(key.namespace, set()).add((key.kind, key.name))
 
@@ -197,16 +212,20 @@ class Remedy:
             if known[1].quarantine is not None:
                 await self.isolation.label(key, body, known[1].quarantine)
             return
+        busy = self.pace.busy(len(self.queues.turns) + 1)
         if boundary.impact == ClinicalImpact.DIRECT_CARE or tolerated(failures):
             plan = await self.plan(key, body, boundary, failures)
             if plan.held or plan.harmless:
                 await self.note(key, body, plan)  # a step that fails must not cost a pod
+            elif busy:
+                # Nor must a turn that is long in coming.
+                await self.note(key, body, replace(plan, held=True))
             if plan.harmless:
                 await self._unlabel(key, body)
                 self._planned[key] = (self._question(key, body, boundary), plan)
                 return
         self._violating.add(key)
-        if self.budget.busy:
+        if busy:
             self.waits(key, waiting=True)
         self.queues.turns.add(key)
 
@@ -218,7 +237,8 @@ class Remedy:
         failures: Sequence[Failure],
     ) -> bool:
         plan = await self.plan(key, body, boundary, failures)
-        if plan.held:
+        if plan.held or plan.quarantine is not None:
+            # First: a step that fails must not cost a pod, and new pods are labelled by it.
             await self.note(key, body, plan)
         try:
             acted = await self._carry_out(key, body, boundary, failures, plan)
@@ -228,9 +248,11 @@ class Remedy:
                 await self.note(key, body, unmended)
             raise
         if acted is None:
+            if boundary.impact == ClinicalImpact.DIRECT_CARE:
+                # Nobody knows for how long: it must not lose a pod meanwhile.
+                await self.note(key, body, replace(plan, held=True))
             self.waits(key, waiting=True)
             return False  # it is asked again once others are ready
-        self._violating.discard(key)
         self.waits(key, waiting=False)
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (self._question(key, body, boundary), plan)
@@ -260,7 +282,7 @@ class Remedy:
         """
         operations = changes(plan, body)
         if operations:
-            if not self.budget.admits(key):
+            if not self.pace.admits(key, on_trial=plan.action is Action.ROLL_BACK):
                 self.touch(key)
                 return None
             await self._change(
@@ -287,10 +309,12 @@ class Remedy:
         before = self.histories.of(key, body)
         await self.histories.write(key, body, remembered.intending(before, act))
         try:
-            await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
+            stored = await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
         except Refused:
+            self.pace.over(key)
             await self.histories.write(key, body, remembered.forgoing(before))
             raise
+        self.rollouts.wrote(key, stored)
         await self._finish(key, body, boundary, act)
 
     async def _settle(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> None:
@@ -300,6 +324,12 @@ class Remedy:
         act = memory.pending
         if act is None:
             return
+        if not _happened(act, body):
+            # What was seen may be older than the deed, of which only the answer was lost.
+            now = await self.api.get(resources.WORKLOADS[key.kind], key.namespace, key.name)
+            if now is None or now["metadata"]["uid"] != body["metadata"]["uid"]:
+                return
+            body = {**now, "kind": key.kind}
         if _happened(act, body):
             await self._finish(key, body, boundary, act)
         else:
@@ -312,7 +342,7 @@ class Remedy:
         memory = self.histories.of(key, body)
         await self.histories.write(key, body, remembered.done(memory))
         if act.action == "RolledBack":
-            self.budget.sent(key)
+            self.pace.sent(key)
 
     async def _release(
         self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, why: str
@@ -323,7 +353,11 @@ class Remedy:
         self.waits(key, waiting=False)
         self.alarms.set(key, "pause", None)
         started = await self._start_again(key, body, boundary, why)
-        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
+        quarantined = self.state.quarantined.get(key.namespace, {})
+        known = quarantined.get((key.kind, key.name))
+        if known is not None:
+            # First: new pods are labelled by it.
+            quarantined[key.kind, key.name] = replace(known, quarantine=None)
         released = await self._unlabel(key, body)
         if known is None and not released:
             return
@@ -416,6 +450,7 @@ def _act(plan: Plan, body: Mapping[str, Any], failures: Sequence[Failure], now: 
         rules=tuple(rules),
         changed_by=author.manager if author is not None else None,
         message=plan.why,
+        advice=summary(failures) or None,
     )
 
 

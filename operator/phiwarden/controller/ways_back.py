@@ -50,6 +50,8 @@ class WaysBack:
         question = self._question(key, body, boundary)
         case = Case(await self.isolation.history(key, body), self.histories.of(key, body))
         target, why = way_back(body, boundary, case, self.judge)
+        if (key.kind, key.name) not in self.state.verdicts.get(key.namespace, {}):
+            return  # gone meanwhile, and forgotten
         self._asked[key] = question
         found = (
             WayBack(None, why)

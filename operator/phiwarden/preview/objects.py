@@ -27,6 +27,7 @@ from phiwarden.remediation.plan import (
 )
 from phiwarden.remediation.rollout import ROLLING, failed, takes_back
 from phiwarden.remediation.steps import Step, describe, describe_release
+from phiwarden.rulebook.budgets import Budget, unprotected
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
@@ -54,6 +55,7 @@ class Surroundings:
         past: what the namespace keeps of its workloads.
         open_ways: ways of the network that the declaration to be allows.
         judge: the rulebook.
+        budgets: the zone's PodDisruptionBudgets; None if they could not be read.
     """
 
     now: ZoneBoundary | None
@@ -63,6 +65,13 @@ class Surroundings:
     past: Past
     open_ways: tuple[Way, ...]
     judge: Judge
+    budgets: tuple[Budget, ...] | None = None
+
+    def failures(self, obj: Object, boundary: ZoneBoundary) -> tuple[Failure, ...]:
+        """Return every rule that an object breaks by a boundary."""
+        found = self.judge.failures(obj, boundary)
+        lack = unprotected(obj, boundary, self.budgets) if self.budgets is not None else None
+        return found if lack is None else (*found, lack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ class _Foreseen:
 
 def fate_of(obj: Object, around: Surroundings) -> Fate:
     """Return what becomes of an object."""
-    failures = around.judge.failures(obj, around.then)
+    failures = around.failures(obj, around.then)
     before = _before(obj, around, failures)
     now = Consequence.UNAFFECTED
     if around.now is not None:
@@ -117,7 +126,7 @@ def _before(obj: Object, around: Surroundings, failures: Sequence[Failure]) -> S
         return ()
     # No rule reads the level, and most plans raise nothing else.
     same = replace(around.now, enforcement=around.then.enforcement, held=around.then.held)
-    return failures if same == around.then else around.judge.failures(obj, around.now)
+    return failures if same == around.then else around.failures(obj, around.now)
 
 
 def _foreseen(

@@ -35,7 +35,9 @@ from phiwarden.preview.zones import (
     not_theirs,
     obstacles,
 )
+from phiwarden.rulebook.budgets import budget_of
 from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.shapes import BUDGET
 
 
 def namespaces_to_read(declared: Iterable[Declared], cluster: Cluster) -> tuple[str, ...]:
@@ -137,6 +139,7 @@ def _zone(
         return ZoneOutlook(zone.name, namespace, NamespaceFate.UNREAD, why)
     live = cluster.namespaces.get(namespace)
     objects = cluster.objects.get(namespace, ())
+    budgets = [budget_of(obj) for obj in objects if obj["kind"] == BUDGET.kind]
     # As the Namespace will carry it: lists in one order, each entry once.
     then = decode(*encode(zone_boundary(workload, zone, declared.spec, facts)))
     around = Surroundings(
@@ -147,8 +150,9 @@ def _zone(
         past=past_of(namespace, cluster, then.service_accounts, now),
         open_ways=open_ways,
         judge=judge,
+        budgets=tuple(budgets) if cluster.could_read(BUDGET.kind, namespace) else None,
     )
-    fates = [fate_of(obj, around) for obj in judged_apart(objects)]
+    fates = [fate_of(obj, around) for obj in judged_apart(objects) if obj["kind"] != BUDGET.kind]
     # A CronJob stands for its Jobs, but for those that something is done about.
     of_jobs = (fate_of(job, around) for job in jobs_of_cron_jobs(objects))
     fates += [fate for fate in of_jobs if fate.steps != ()]

@@ -74,6 +74,8 @@ class Past:
 
     def pods(self, obj: Object) -> tuple[Object, ...] | None:
         """Return an object's own pods; None if they could not be read."""
+        if obj["kind"] == "Pod":
+            return (obj,)
         by_owner = self.controlled.get("Pod")
         made = self._keepers(obj) if obj["kind"] == "Deployment" else ()
         if by_owner is None or made is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,7 +79,11 @@ def _unhashed(template: Mapping[str, Any]) -> dict[str, Any]:
 def revision_of(obj: Mapping[str, Any]) -> int | None:
     """Return the revision number that an object carries, or None."""
     value = (obj["metadata"].get("annotations") or {}).get(REVISION, "")
-    return int(value) if value.isdecimal() else None
+    return int(value) if _NUMBER.fullmatch(value) else None
+
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+"""What fits into 64 bits: anybody may write the annotation, and a longer one names no revision."""
 
 
 def controller_of(obj: Mapping[str, Any]) -> str | None:

@@ -24,13 +24,22 @@ def worked(memory: Memory, template: str) -> bool:
 def with_worked(memory: Memory, template: str, revision: int | None, now: dt.datetime) -> Memory:
     """Return the memory with a template that works now.
 
-    One that is known already and newest stays as it is: nothing has to be written.
+    One that is known already and newest stays as it is: nothing has to be written. But one that
+    was put back is noted anew, since that ends its trial.
     """
-    if memory.worked and memory.worked[0].template == template:
+    if proven(memory, template) and on_trial(memory, template) is None:
         return memory
     entry = Worked(template=template, revision=revision, time=now.replace(microsecond=0))
     rest = tuple(known for known in memory.worked if known.template != template)
     return memory.model_copy(update={"worked": (entry, *rest)[:MAX_WORKED]})
+
+
+def proven(memory: Memory, template: str) -> bool:
+    """Return whether the template that stands now has worked since any other did.
+
+    What goes wrong with it later, such as a node that fails, is no rollout that failed.
+    """
+    return bool(memory.worked) and memory.worked[0].template == template
 
 
 def without_worked(memory: Memory, template: str) -> Memory:
@@ -54,14 +63,15 @@ def done(memory: Memory) -> Memory:
     act = memory.pending
     assert act is not None  # the caller did it
     stops = act.action != "RolledBack"
-    # What was scaled to zero already was so by us: its number is known.
+    # What was scaled to zero already was so by us, and what is put back after that is so still:
+    # its number is known.
     replicas = act.replicas if stops and act.replicas else memory.replicas
     return memory.model_copy(
         update={
             "pending": None,
             "acts": (act, *memory.acts)[:MAX_ACTS],
             "stopped": memory.stopped or stops,
-            "replicas": replicas if stops else None,
+            "replicas": replicas,
         }
     )
 
@@ -87,7 +97,12 @@ def taken_back(memory: Memory, template: str) -> bool:
 
 
 def on_trial(memory: Memory, template: str) -> Act | None:
-    """Return the newest deed, if it brought back the template that stands now."""
+    """Return the newest deed, if it brought back the template that stands now and is on trial.
+
+    The trial ends once that works: a node that fails months later is not held against it.
+    """
     if not memory.acts or memory.acts[0].to_template != template:
         return None
-    return memory.acts[0]
+    act = memory.acts[0]
+    works = (entry for entry in memory.worked if entry.template == template)
+    return None if any(entry.time >= act.time for entry in works) else act

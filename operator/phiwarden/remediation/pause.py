@@ -52,7 +52,7 @@ def asked(obj: Mapping[str, Any], now: dt.datetime) -> Asked:
     reason = annotations.get(names.PAUSE_REASON)
     return Asked(
         Pause(
-            until=until,
+            until=until.astimezone(dt.UTC),  # as it is told, and kept
             by=author.manager if author is not None else None,
             reason=reason if reason and _REASON.fullmatch(reason) else None,
         )

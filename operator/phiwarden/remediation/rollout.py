@@ -24,7 +24,7 @@ class Stage(StrEnum):
     FAILED = "Failed"
     """Its controller says that it made no progress for too long."""
     IDLE = "Idle"
-    """No pod is asked for."""
+    """No pod is asked for, or none is replaced by itself: see `by_hand`."""
 
 
 def stage(body: Mapping[str, Any]) -> Stage:
@@ -34,7 +34,7 @@ def stage(body: Mapping[str, Any]) -> Stage:
         body: as the API server has it, with its kind.
     """
     status = body.get("status") or {}
-    if status.get("observedGeneration") != body["metadata"].get("generation"):
+    if not _observed(body):
         return Stage.MOVING
     wanted, _ = replicas(body)
     if wanted == 0:
@@ -47,10 +47,37 @@ def stage(body: Mapping[str, Any]) -> Stage:
         available = status.get("availableReplicas", 0)
     if updated >= wanted and there <= updated and available >= wanted:
         return Stage.WORKS
-    progressing = _condition(status, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Stage.FAILED
-    return Stage.MOVING
+    if by_hand(body):
+        return Stage.IDLE
+    return Stage.FAILED if _gave_up(body) else Stage.MOVING
+
+
+def _observed(body: Mapping[str, Any]) -> bool:
+    """Return whether its controller has taken up a workload as it is now."""
+    seen = (body.get("status") or {}).get("observedGeneration")
+    return bool(seen == body["metadata"].get("generation"))
+
+
+def _gave_up(body: Mapping[str, Any]) -> bool:
+    """Return whether the deployment controller gave up the template that stands now.
+
+    It says so of the one before until the next, brought back from an old ReplicaSet, gets further.
+    """
+    progressing = _condition(body.get("status") or {}, "Progressing")
+    if progressing.get("reason") != "ProgressDeadlineExceeded":
+        return False
+    told, written = _told_at(progressing), _written_at(body)
+    return told is None or written is None or written <= told
+
+
+def _told_at(condition: Mapping[str, Any]) -> dt.datetime | None:
+    told = condition.get("lastUpdateTime")
+    return dt.datetime.fromisoformat(told) if told else None
+
+
+def _written_at(body: Mapping[str, Any]) -> dt.datetime | None:
+    author = author_of_template(body)
+    return dt.datetime.fromisoformat(author.time) if author is not None and author.time else None
 
 
 def replicas(body: Mapping[str, Any]) -> tuple[int, int]:
@@ -64,17 +91,18 @@ def replicas(body: Mapping[str, Any]) -> tuple[int, int]:
 def progressed_at(body: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> dt.datetime | None:
     """Return when a rollout that is under way got further last; None if nothing tells.
 
+    Nothing does until its controller has taken it up. After that no rollout got further than it
+    began: what a Deployment says of its progress can be that of the rollout before.
+
     Args:
         body: a Deployment, StatefulSet or DaemonSet.
         pods: of a StatefulSet or DaemonSet: neither reports it, and their pods do.
     """
-    progressing = _condition(body.get("status") or {}, "Progressing")
-    if told := progressing.get("lastUpdateTime"):
-        return dt.datetime.fromisoformat(told)
-    author = author_of_template(body)
-    times = [author.time] if author is not None and author.time else []
-    times += [time for pod in pods if (time := _ready_since(pod))]
-    return max((dt.datetime.fromisoformat(time) for time in times), default=None)
+    if not _observed(body):
+        return None
+    told = _told_at(_condition(body.get("status") or {}, "Progressing"))
+    ready = (dt.datetime.fromisoformat(time) for pod in pods if (time := _ready_since(pod)))
+    return max((at for at in (told, _written_at(body), *ready) if at is not None), default=None)
 
 
 def _ready_since(pod: Mapping[str, Any]) -> str | None:
@@ -122,9 +150,8 @@ def in_the_way(
     spec, status = body["spec"], body.get("status") or {}
     ordered = spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     updates = (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
-    seen = status.get("observedGeneration") == body["metadata"].get("generation")
     newest = status.get("updateRevision")
-    if not (ordered and updates and seen and newest):
+    if not (ordered and updates and _observed(body) and newest):
         return ()
     return tuple(
         pod
@@ -151,11 +178,13 @@ def may_miss_all(body: Mapping[str, Any]) -> bool:
     share = str(most).removesuffix("%")
     if not share.isdecimal():
         return True
-    if share == str(most):
-        return int(share) >= wanted
-    # Kubernetes rounds down for a Deployment, and up for the others.
-    missed = int(share) * wanted
-    return (missed if body["kind"] == "Deployment" else missed + 99) // 100 >= wanted
+    missed = int(share)
+    if share != str(most):
+        # Kubernetes rounds down for a Deployment, and up for the others.
+        missed = (missed * wanted + (0 if body["kind"] == "Deployment" else 99)) // 100
+    if missed == 0 and rolling.get("maxSurge") in (0, "0%"):
+        missed = 1  # what may neither be missed nor be made first would never roll out
+    return missed >= wanted
 
 
 def by_hand(body: Mapping[str, Any]) -> str:
