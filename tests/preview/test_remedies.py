@@ -36,6 +36,7 @@ from tests.preview.clusters import (
     zone,
 )
 
+REMEMBERED = tuple(kind for kind in REMEDIED if kind != "Pod")
 TAG = {"image": "registry.hospital.example/portal/app:1.0"}
 """Breaks PHI-IMG-001, and nothing else."""
 LABEL = "phiwarden.dev/quarantine"
@@ -56,6 +57,8 @@ def with_pod(kind: str) -> tuple[Object, ...]:
     """Return a workload that breaks a rule, and the pod that it made, by whatever makes it."""
     if kind == "Deployment":
         return runs(kind, **TAG), revision("app", 3, **TAG), pod_of("ReplicaSet/app-3")
+    if kind == "Pod":
+        return (runs(kind, **TAG),)
     return runs(kind, **TAG), pod_of(f"{kind}/app")
 
 
@@ -77,6 +80,9 @@ def with_pod(kind: str) -> tuple[Object, ...]:
         (DIRECT, "Job", CARE),
         (SUPPORT, "Job", FULL),
         (ADMIN, "Job", SUSPEND),
+        (DIRECT, "Pod", CARE),
+        (SUPPORT, "Pod", FULL),
+        (ADMIN, "Pod", FULL),
     ],
 )
 def test_without_a_way_back_the_tier_decides_what_is_sent(
@@ -148,7 +154,7 @@ def gap(kind: str) -> Gap:
         ("Deployment", "ReplicaSet", "its revisions (ReplicaSets)"),
         ("StatefulSet", "ControllerRevision", "its revisions (ControllerRevisions)"),
         ("DaemonSet", "ControllerRevision", "its revisions (ControllerRevisions)"),
-        *((kind, "PHIHistory", "what is remembered of it (PHIHistory)") for kind in REMEDIED),
+        *((kind, "PHIHistory", "what is remembered of it (PHIHistory)") for kind in REMEMBERED),
     ],
 )
 def test_what_cannot_be_told_is_said_with_the_reason(kind: str, unread: str, says: str) -> None:
@@ -159,9 +165,12 @@ def test_what_cannot_be_told_is_said_with_the_reason(kind: str, unread: str, say
 
 @pytest.mark.parametrize("kind", REMEDIED)
 def test_what_decides_nothing_need_not_be_read(kind: str) -> None:
-    """Jobs have no revisions; what is being deleted is left alone whatever is remembered of it."""
+    """Jobs have no revisions, and of a Pod nothing is remembered; what is being deleted is left
+    alone whatever is.
+    """
     if kind not in ROLLING:
-        gaps = (gap("ReplicaSet"), gap("ControllerRevision"))
+        more = (gap("PHIHistory"),) if kind not in REMEMBERED else ()
+        gaps = (gap("ReplicaSet"), gap("ControllerRevision"), *more)
         assert fate(runs(kind, **TAG), gaps=gaps).then is Consequence.HELD
     going = runs(kind, **TAG)
     going["metadata"]["deletionTimestamp"] = NOW

@@ -54,7 +54,7 @@ class Past:
         if rolls and self._keepers(obj) is None:
             keeper, _ = _HISTORIES[obj["kind"]]
             found.append(f"its revisions ({keeper}s)")
-        if self.memories is None:
+        if self.memories is None and obj["kind"] != "Pod":  # of which nothing is remembered
             found.append(f"what is remembered of it ({PHI_HISTORY.kind})")
         return " and ".join(found)
 
