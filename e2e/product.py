@@ -30,6 +30,8 @@ from phiwarden.rulebook.subjects import OTHERS, Subject, subject_of
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "phiwarden"
 RELEASE = "phiwarden"
+COMMAND = ("-m", "phiwarden", "controller")
+"""The operator."""
 NAMESPACE = "phiwarden-system"
 
 
@@ -221,7 +223,7 @@ class Operator(Program):
         product: Product,
         *,
         environment: Mapping[str, str] | None = None,
-        command: Sequence[str] = ("-m", "phiwarden", "controller"),
+        command: Sequence[str] = COMMAND,
     ) -> None:
         settings = {**product.settings, **(environment or {})}
         super().__init__(product, "operator", RELEASE, command, settings)
@@ -229,7 +231,12 @@ class Operator(Program):
 
     def _started(self) -> bool:
         self.child.check()
-        return any(record.get("event") == "controller.ready" for record in self.records())
+        return ready(self)
+
+
+def ready(operator: Program) -> bool:
+    """Whether an operator has said that it is ready."""
+    return any(record.get("event") == "controller.ready" for record in operator.records())
 
 
 @contextmanager

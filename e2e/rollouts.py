@@ -34,7 +34,7 @@ def adopt(admin: Rest, name: str, **spec: Any) -> None:
     registries = {"registries": ["registry.hospital.example/portal"]}
     zone = workloads.zone("app", namespace=name, adopt=True, data="phi", images=registries)
     answer = workloads.apply(
-        admin, clinic(name, zones=[zone], **{"flows": [], "externals": [], **spec})
+        admin, clinic(name, **{"zones": [zone], "flows": [], "externals": [], **spec})
     )
     assert answer.ok, answer.message
 
@@ -75,3 +75,13 @@ def worked(admin: Rest, namespace: str, kind: str, name: str) -> list[dict[str, 
 def quarantine_of(admin: Rest, namespace: str, app: str) -> set[str | None]:
     pods = admin.get(f"{NAMESPACES}/{namespace}/pods", labelSelector=f"app={app}").body["items"]
     return {pod["metadata"]["labels"].get("phiwarden.dev/quarantine") for pod in pods}
+
+
+def events_of(admin: Rest, namespace: str, name: str) -> list[dict[str, Any]]:
+    """Return the Events that phiwarden wrote about an object."""
+    items = admin.get(f"{NAMESPACES}/{namespace}/events").body["items"]
+    return [
+        event
+        for event in items
+        if event["involvedObject"]["name"] == name and event["source"]["component"] == "phiwarden"
+    ]

@@ -42,10 +42,11 @@ def check(cluster: ControlPlane, *arguments: object, stdin: str | None = None) -
     return cluster.kubectl("phi", "check", *words, input=stdin, check=False)
 
 
-def rules_in(done: Completed) -> list[str]:
-    """Return the rules that a report in JSON names, each once."""
+def rules_in(done: Completed, severity: str = "deny") -> list[str]:
+    """Return the rules of a severity that a report in JSON names, each once."""
     objects = json.loads(done.stdout)["objects"]
-    return sorted({failure["rule"] for judged in objects for failure in judged["failures"]})
+    failures = [failure for judged in objects for failure in judged["failures"]]
+    return sorted({f["rule"] for f in failures if f["severity"] == severity})
 
 
 def boundaries() -> dict[str, ZoneBoundary]:
@@ -106,7 +107,7 @@ def test_what_helm_renders_is_checked_from_a_pipe(cluster: ControlPlane, tmp_pat
     piped = check(cluster, "-", "-w", PORTAL, "-o", "json", stdin=rendered)
     asked = check(cluster, APPS / "patient-export.yaml", "-w", PORTAL, "-o", "json")
     assert (piped.returncode, rules_in(piped)) == (1, rules_in(asked))
-    assert json.loads(piped.stdout)["summary"]["judged"] == 4
+    assert json.loads(piped.stdout)["summary"]["judged"] == 5
     unrendered = check(cluster, tmp_path, "-w", PORTAL)
     assert (unrendered.returncode, "helm template" in unrendered.stdout) == (2, True)
 
@@ -126,7 +127,11 @@ def test_what_runs_in_a_zone_is_judged_by_the_boundary_that_stands(
         answer = admin.create(path, bad)
         assert answer.ok, answer.message
         assert admin.create(path, workloads.deployment("good")).ok
+        lacking = check(cluster, "--live", namespace, "-o", "json")
+        assert rules_in(lacking, "warn") == ["PHI-REL-002"]
+        assert admin.create(workloads.budgets(namespace), workloads.budget()).ok
         done = check(cluster, "--live", namespace, "-o", "json")
+        assert rules_in(done, "warn") == []
         assert (done.returncode, rules_in(done)) == (1, ["PHI-IMG-001"])
         listed = {o["name"]: o for o in json.loads(done.stdout)["objects"] if o["failures"]}
         assert set(listed) == {"records"}, "its ReplicaSet and pods only repeat it"

@@ -68,7 +68,7 @@ def test_a_deployment_becomes_ready_on_simulated_nodes(
 def test_a_pod_that_asks_for_it_runs_but_never_becomes_ready(
     cluster: ControlPlane, namespace: str
 ) -> None:
-    override = {"metadata": {"annotations": {"simulated.e2e/never-ready": "true"}}}
+    override = {"metadata": {"annotations": {"simulated.e2e/failing": "true"}}}
     wait_until(
         lambda: (
             cluster.kubectl(

@@ -93,6 +93,7 @@ def test_the_same_object_is_noted_then_warned_about_then_refused(
     def stored() -> bool:
         return root.get(f"{deployments(namespace)}/bad").ok
 
+    assert root.create(workloads.budgets(namespace), workloads.budget()).ok
     admitted = apply(BAD)
     assert (admitted.returncode, admitted.stderr) == (0, "")
     assert stored()

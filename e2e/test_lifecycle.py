@@ -17,7 +17,7 @@ from e2e.conftest import NODE_LABELS
 from e2e.controlplane import ControlPlane, Options, start
 from e2e.product import Operator, Product, install, running
 from e2e.rest import MERGE, Rest, connect
-from e2e.trail import AUDIT, OF_OTHERS, Trail, granted, unused
+from e2e.trail import AUDIT, AWAITED, OF_OTHERS, Trail, granted, unused
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
@@ -258,7 +258,9 @@ def test_the_role_grants_what_is_used_and_nothing_else(
     used = trail.rights()
     refused = [r for r in trail.requests() if r.get("responseStatus", {}).get("code") == 403]
     assert [r["requestURI"] for r in refused] == []
-    assert unused(granted(shipped) - OF_OTHERS, used) == ""
+    assert unused(granted(shipped) - OF_OTHERS - AWAITED, used) == ""
+    assert granted(shipped) >= AWAITED
+    assert AWAITED & used == set()
     assert {right for right in used if right[1] == "configmaps"} == set()
 
 

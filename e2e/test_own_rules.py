@@ -180,6 +180,7 @@ def test_what_runs_is_audited_by_own_rules(
     with running(installed, environment={"PHIWARDEN_RULES": str(tmp_path)}):
         assert workloads.apply(admin, declared).ok
         wait(admin, name, "BoundaryEnforced", "False", "NotEnforcing")
+        assert developer.create(workloads.budgets(f"{name}-app"), workloads.budget()).ok
         assert developer.create(deployments(f"{name}-app"), deployment("api")).ok
         (listed,) = until(
             lambda: zone_status(admin, name, "app").get("violations"), "the violation is listed"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+import uuid
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +19,16 @@ from e2e import custom_kinds, workloads
 from e2e.controlplane import ControlPlane
 from e2e.product import ROOT, Operator, Product, running
 from e2e.rest import MERGE, Rest, connect
-from e2e.rollouts import quarantine_of, roll_out
+from e2e.rollouts import quarantine_of, roll_out, worked
 from e2e.waiting import until
+from e2e.wire import tapped
 from e2e.workloads import (
     NAMESPACES,
     WORKLOADS,
     available,
     bad,
+    budget,
+    budgets,
     clinic,
     deployment,
     deployments,
@@ -33,11 +38,23 @@ from e2e.workloads import (
     wait,
 )
 from phiwarden.cli.survey import KINDS
+from phiwarden.cluster.resources import WORKLOADS as WORKLOAD_KINDS
 from phiwarden.cluster.resources import collection
+from phiwarden.remediation.rollout import ROLLING
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNTS = f"{NAMESPACES}/default/serviceaccounts"
 REGISTRY = "registry.hospital.example/portal"
+
+BACK = {"Deployment": "records", "StatefulSet": "ledger", "DaemonSet": "agent"}
+NO_WAY_BACK = {
+    "Deployment": "fax",
+    "StatefulSet": "store",
+    "DaemonSet": "probe",
+    "CronJob": "nightly",
+    "Job": "import",
+}
+"""What `settle` brings in: with a revision to go back to, and without."""
 Object = dict[str, Any]
 
 
@@ -71,9 +88,9 @@ class Planner:
             "phi", "plan", *files, *arguments, kubeconfig=self.kubeconfig, check=False
         )
 
-    def ask(self, *declarations: Object) -> Object:
+    def ask(self, *declarations: Object, arguments: tuple[str, ...] = ()) -> Object:
         """Return a plan; its exit code must be that of the process."""
-        done = self.run(*declarations, arguments=("-o", "json"))
+        done = self.run(*declarations, arguments=(*arguments, "-o", "json"))
         assert done.stdout, done.stderr
         told: Object = json.loads(done.stdout)
         assert told["exitCode"] == done.returncode
@@ -123,6 +140,7 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
     chosen = unique("plan")
     assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
     assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", {"metadata": {"name": "app"}}).ok
+    assert admin.create(budgets(chosen), budget()).ok
     yield chosen
     admin.delete(f"{WORKLOADS}/{chosen}")
 
@@ -145,24 +163,58 @@ def externals(region: str = "us-east-1") -> list[Object]:
     ]
 
 
-def stateful_set(name: str) -> Object:
-    base = bad(deployment(name))
-    return {**base, "kind": "StatefulSet", "spec": {**base["spec"], "serviceName": name}}
+def as_kind(kind: str, body: Object) -> Object:
+    """Return a Deployment as another kind."""
+    name, spec = body["metadata"]["name"], dict(body["spec"])
+    template = spec["template"]
+    # Its pods find no node, so that the Job does not end.
+    elsewhere = {"nodeSelector": {"topology.kubernetes.io/region": "us-west-2"}}
+    pod = {**template["spec"], **elsewhere, "restartPolicy": "Never"}
+    once = {"template": {**template, "spec": pod}}
+    match kind:
+        case "StatefulSet":
+            spec["serviceName"] = name
+        case "DaemonSet":
+            del spec["replicas"]
+        case "Job":
+            spec = once
+        case "CronJob":
+            spec = {"schedule": "0 3 1 1 *", "jobTemplate": {"spec": once}}
+    version = "apps/v1" if kind in ROLLING else "batch/v1"
+    return {**body, "apiVersion": version, "kind": kind, "spec": spec}
+
+
+def place_of(namespace: str, kind: str, name: str) -> str:
+    return f"{collection(WORKLOAD_KINDS[kind], namespace)}/{name}"
+
+
+def roll(admin: Rest, namespace: str, kind: str, *revisions: Object) -> None:
+    """Have the real controllers go through revisions, each of which phiwarden sees work."""
+    name = revisions[0]["metadata"]["name"]
+    for number, revision in enumerate(revisions, start=1):
+        body = as_kind(kind, revision)
+        if number == 1:
+            answer = admin.create(collection(WORKLOAD_KINDS[kind], namespace), body)
+        else:
+            path = place_of(namespace, kind, name)
+            answer = admin.request("PATCH", path, body, content=MERGE)
+        assert answer.ok, answer.message
+        if kind in ROLLING:
+            until(
+                lambda number=number: len(worked(admin, namespace, kind, name)) == number,
+                f"revision {number} of {kind} {name} was seen to work",
+            )
 
 
 def settle(admin: Rest, namespace: str) -> None:
-    """Have in a namespace what keeps rules and what breaks them, of many kinds."""
-    good = deployment("records")
-    roll_out(admin, namespace, deployment("good"))
-    roll_out(admin, namespace, good, bad(good, "2.0"))
-    roll_out(admin, namespace, bad(deployment("fax"), "1.0"))
-    roll_out(admin, namespace, deployment("loose", resources=None, readinessProbe=None))
-    sets = f"/apis/apps/v1/namespaces/{namespace}/statefulsets"
-    assert admin.create(sets, stateful_set("store")).ok
-    until(
-        lambda: admin.get(f"{sets}/store").body.get("status", {}).get("readyReplicas") == 2,
-        "the StatefulSet runs",
-    )
+    """Have in a namespace that is watched what keeps rules and what breaks them, of many kinds."""
+    roll(admin, namespace, "Deployment", deployment("good"))
+    roll(admin, namespace, "Deployment", deployment("loose", resources=None, readinessProbe=None))
+    for kind, name in BACK.items():
+        roll(admin, namespace, kind, deployment(name), bad(deployment(name), "2.0"))
+    for kind, name in NO_WAY_BACK.items():
+        roll(admin, namespace, kind, bad(deployment(name)))
+    until(lambda: pods_of(admin, namespace, "import"), "the Job has its pod")
     core = f"{NAMESPACES}/{namespace}"
     ports = {"selector": {"app": "good"}, "ports": [{"port": 8443}]}
     for path, body in {
@@ -176,27 +228,45 @@ def settle(admin: Rest, namespace: str) -> None:
         assert admin.create(path, {"metadata": {"name": "door"}, **body}).ok
 
 
-REFUSED_ANYWHERE = {
-    f"{kind}/door": "Refused" for kind in ("Service", "ConfigMap", "Pod", "NetworkPolicy")
-}
+def pods_of(admin: Rest, namespace: str, app: str) -> dict[str, Object]:
+    """Return the pods of an app by name."""
+    found = admin.get(f"{NAMESPACES}/{namespace}/pods", labelSelector=f"app={app}").body["items"]
+    return {pod["metadata"]["name"]: pod for pod in found}
+
+
+REFUSED_ANYWHERE = {f"{kind}/door": "Refused" for kind in ("Service", "ConfigMap", "NetworkPolicy")}
+PUT_BACK = {f"{kind}/{name}": "RolledBack" for kind, name in BACK.items()}
 DEEDS = {
     "direct-care": {
-        "Deployment/records": "RolledBack",
+        "Pod/door": "Held",
+        **PUT_BACK,
+        "DaemonSet/agent": "Held",  # on the one node it would be missed meanwhile
         "Deployment/fax": "Held",
         "Deployment/loose": "Refused",
         "StatefulSet/store": "Held",
+        "DaemonSet/probe": "Held",
+        "CronJob/nightly": "Held",
+        "Job/import": "Held",
     },
     "care-support": {
-        "Deployment/records": "RolledBack",
+        "Pod/door": "Isolated",
+        **PUT_BACK,
         "Deployment/fax": "Isolated",
         "Deployment/loose": "Warned",
-        "StatefulSet/store": "Refused",
+        "StatefulSet/store": "Isolated",
+        "DaemonSet/probe": "Isolated",
+        "CronJob/nightly": "Suspended",
+        "Job/import": "Isolated",
     },
     "administrative": {
-        "Deployment/records": "RolledBack",
+        "Pod/door": "Isolated",
+        **PUT_BACK,
         "Deployment/fax": "ScaledToZero",
         "Deployment/loose": "Warned",
-        "StatefulSet/store": "Refused",
+        "StatefulSet/store": "ScaledToZero",
+        "DaemonSet/probe": "Isolated",
+        "CronJob/nightly": "Suspended",
+        "Job/import": "Suspended",
     },
 }
 """What becomes of what `settle` brings in, when enforcement is raised to `enforce`."""
@@ -217,9 +287,9 @@ def rules_of(found: Object) -> dict[str, str]:
 def test_what_a_plan_says_is_what_the_operator_does(
     admin: Rest, product: Product, planner: Planner, name: str, impact: str
 ) -> None:
-    settle(admin, name)
     assert workloads.apply(admin, declared(name, clinicalImpact=impact, enforcement="observe")).ok
     wait(admin, name)
+    settle(admin, name)
 
     told = planner.ask(declared(name, clinicalImpact=impact, enforcement="warn"))
     found = objects_in(told)
@@ -239,6 +309,10 @@ def test_what_a_plan_says_is_what_the_operator_does(
     (workload,) = told["workloads"]
     assert workload["enforcement"] == {"before": "observe", "after": "enforce"}
     assert workload["network"]["policiesStand"] == {"before": False, "after": True}
+    ((turn,),) = (told["turns"],)
+    assert (turn["cause"], turn["clinicalImpact"]) == ("Violation", impact)
+    assert len(turn["objects"]) == sum(bool(entry["steps"]) for entry in found.values())
+    before = {at: stored(admin, name, at) for at in found if at.split("/")[0] in WORKLOAD_KINDS}
 
     assert workloads.apply(admin, raised).ok
     deeds = {
@@ -252,6 +326,9 @@ def test_what_a_plan_says_is_what_the_operator_does(
     )
     left = {at: deed for at, deed in done.items() if at not in deeds}
     assert set(left.values()) <= {"LeftAlone"}
+    for at, planned in found.items():
+        if at in before:
+            _check_steps(admin, name, planned, before[at])
     _check_rollback(admin, name, found["Deployment/records"])
     _check_fax(admin, name, found["Deployment/fax"])
     _check_left_alone(admin, product, name)
@@ -259,6 +336,51 @@ def test_what_a_plan_says_is_what_the_operator_does(
     again = objects_in(planner.ask(raised))
     assert "Deployment/records" not in again
     assert all(entry["now"] == entry["then"] for entry in again.values())
+    assert [at for at, entry in again.items() if entry["steps"]] == []
+
+
+def stored(admin: Rest, name: str, at: str) -> Object:
+    """Return an object as the API server has it, by kind and name."""
+    found: Object = admin.get(place_of(name, *at.split("/"))).body
+    return found
+
+
+def _check_steps(admin: Rest, name: str, planned: Object, before: Object) -> None:
+    """What was printed is what was done: to the object, to its pods, and nothing else."""
+    at = f"{planned['kind']}/{planned['name']}"
+    expected = before["spec"]
+    for step in planned["steps"]:
+        if step["kind"] != "Pod":
+            assert (step["kind"], step["name"]) == (planned["kind"], planned["name"])
+            assert step["contentType"] == "application/json-patch+json"
+            expected = _patched(before, step["patch"])
+            continue
+        (label,) = step["patch"]["metadata"]["labels"].items()
+        path = f"{NAMESPACES}/{name}/pods/{step['name']}"
+        until(
+            lambda path=path, label=label: (
+                label in admin.get(path).body["metadata"]["labels"].items()
+            ),
+            f"{step['name']} carries {label}",
+        )
+    until(lambda: stored(admin, name, at)["spec"] == expected, f"{at} is as it was planned")
+    if any(step["kind"] == "Pod" for step in planned["steps"]):
+        marked = set(pods_of(admin, name, planned["name"]))
+        assert marked == {step["name"] for step in planned["steps"]}
+
+
+def _patched(body: Object, patch: list[Object]) -> Object:
+    """Return the spec of an object as a JSON Patch leaves it, whose first operation guards it."""
+    guard, *operations = patch
+    version = body["metadata"]["resourceVersion"]
+    assert guard == {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+    spec: Object = dict(body["spec"])
+    for operation in operations:
+        _, top, key = operation["path"].split("/")
+        assert top == "spec"
+        assert operation["op"] == "add" or key in spec
+        spec[key] = operation["value"]
+    return spec
 
 
 def deeds_of(admin: Rest, name: str) -> dict[str, str]:
@@ -318,11 +440,11 @@ def _check_left_alone(admin: Rest, product: Product, name: str) -> None:
 
 
 def test_a_person_reads_one_screen(admin: Rest, planner: Planner, name: str) -> None:
-    good = deployment("records")
-    roll_out(admin, name, good, bad(good, "2.0"))
-    roll_out(admin, name, bad(deployment("fax"), "1.0"))
     assert workloads.apply(admin, declared(name, enforcement="warn")).ok
     wait(admin, name)
+    good = deployment("records")
+    roll(admin, name, "Deployment", good, bad(good, "2.0"))
+    roll(admin, name, "Deployment", bad(deployment("fax"), "1.0"))
     done = planner.run(declared(name))
     assert done.returncode == 1, done.stderr
     assert "\x1b" not in done.stdout
@@ -331,8 +453,11 @@ def test_a_person_reads_one_screen(admin: Rest, planner: Planner, name: str) -> 
         f"{name}: raising enforcement from warn to enforce: 1 object would be kept running apart,"
         " 1 rolled back, "
     )
-    assert "kept running apart Deployment/fax warned PHI-IMG-001 no revision keeps" in said
+    fax = "kept running apart Deployment/fax warned PHI-IMG-001 there is no earlier revision"
+    assert f"{fax} label 2 pods phiwarden.dev/quarantine=care" in said
     assert "rolled back Deployment/records warned PHI-IMG-001 to revision 1: " in said
+    assert "patch /spec/template: that of revision 1" in said
+    assert "2 objects take turns, at the rate that the chart sets (remediation.perMinute)" in said
     image = good["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image[:50] in "".join(said.split()), "wherever its line is broken"
     assert "network policies begin to stand; only these stay open: app to external archive" in said
@@ -345,6 +470,7 @@ def portal(product: Product, operator: Operator) -> str:
     admin = connect(product.cluster.kubeconfig)
     name = unique("portal")
     assert admin.create(NAMESPACES, {"metadata": {"name": name}}).ok
+    assert admin.create(budgets(name), budget()).ok
     assert workloads.apply(admin, declared(name)).ok
     wait(admin, name)
     roll_out(admin, name, deployment("api"))
@@ -441,14 +567,18 @@ def versions(admin: Rest, namespace: str) -> dict[str, str]:
     return found
 
 
+def without(*resources: str) -> Object:
+    """Return the README's ClusterRole without some of its rights."""
+    role = role_of_the_readme()
+    for rule in role["rules"]:
+        rule["resources"] = [entry for entry in rule["resources"] if entry not in resources]
+    return role
+
+
 def test_what_may_not_be_read_is_said_and_the_rest_is_told(
     admin: Rest, reader: Reader, name: str
 ) -> None:
-    withheld = {"configmaps", "replicasets"}
-    role = role_of_the_readme()
-    for rule in role["rules"]:
-        rule["resources"] = [entry for entry in rule["resources"] if entry not in withheld]
-    limited = reader(role)
+    limited = reader(without("configmaps", "replicasets", "phihistories"))
     good = deployment("records")
     roll_out(admin, name, good, bad(good))
     service = {"metadata": {"name": "door"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
@@ -456,13 +586,125 @@ def test_what_may_not_be_read_is_said_and_the_rest_is_told(
     told = limited.ask(declared(name))
     assert (told["exitCode"], told["complete"]) == (2, False)
     unread = {(gap["what"], gap["namespace"]) for gap in told["unread"]}
-    assert unread == {("ConfigMap", name), ("ReplicaSet", name)}
+    assert unread == {(kind, name) for kind in ("ConfigMap", "PHIHistory", "ReplicaSet")}
     found = objects_in(told)
     assert found["Deployment/records"]["then"] == "Untold"
+    assert found["Deployment/records"]["message"].startswith(
+        "its revisions (ReplicaSets) and what is remembered of it (PHIHistory) could not be read: "
+    )
     assert found["Service/door"]["then"] == "Refused"
     said = limited.run(declared(name))
     assert said.returncode == 2
-    assert f"not read in {name} (not permitted): ReplicaSet, ConfigMap" in said.stdout
+    assert f"not read in {name} (not permitted): ReplicaSet, ConfigMap, PHIHistory" in said.stdout
+
+
+def test_a_secret_that_is_gone_is_missed_by_whoever_may_list_names(
+    admin: Rest, product: Product, planner: Planner, reader: Reader, name: str, tmp_path: Path
+) -> None:
+    """Its value never leaves the API server, though the same right would give it."""
+    value = uuid.uuid4().hex
+    secrets = [{"name": "db", "zone": "app", "keys": ["password"], "consumers": ["app"]}]
+    reads = deployment("records", envFrom=[{"secretRef": {"name": "db"}}])
+    path = f"{NAMESPACES}/{name}/secrets"
+    body = {"metadata": {"name": "db"}, "stringData": {"password": value}}
+    assert admin.create(path, body).ok
+    watched = declared(name, enforcement="observe", secrets=secrets)
+    assert workloads.apply(admin, watched).ok
+    wait(admin, name)
+    roll(admin, name, "Deployment", reads, bad(reads))
+    raised = declared(name, secrets=secrets)
+
+    found = objects_in(planner.ask(raised))["Deployment/records"]
+    assert found["then"] == "RolledBack"
+    assert found["notes"] == [
+        "Secrets could not be listed, so it is not known whether revision 1 finds what it needs: db"
+    ]
+    role = role_of_the_readme()
+    role["rules"].append({"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]})
+    may_list = reader(role)
+    with tapped(may_list.kubeconfig, tmp_path) as (wire, kubeconfig):
+        found = objects_in(Planner(product.cluster, kubeconfig, tmp_path).ask(raised))
+        told = bytes(wire.answered)
+    assert (found["Deployment/records"]["then"], found["Deployment/records"]["notes"]) == (
+        "RolledBack",
+        [],
+    )
+    assert b'"name":"db"' in told
+    assert value.encode() not in told
+    assert b64encode(value.encode()) not in told
+
+    assert admin.delete(f"{path}/db").ok
+    found = objects_in(may_list.ask(raised))["Deployment/records"]
+    assert found["then"] == "Held"
+    assert "revision 1 cannot start: Secret db is not there" in found["message"]
+    assert workloads.apply(admin, raised).ok
+    until(lambda: deeds_of(admin, name) == {"Deployment/records": "Held"}, "it is kept running")
+
+
+def test_a_failed_rollout_goes_back_as_planned(admin: Rest, planner: Planner, name: str) -> None:
+    assert workloads.apply(admin, declared(name)).ok
+    wait(admin, name)
+    good = deployment("records")
+    good["spec"]["progressDeadlineSeconds"] = 2
+    roll(admin, name, "Deployment", good)
+    # It keeps the rules, and finds no node.
+    stuck = deployment("records", env=[{"name": "RELEASE", "value": "2"}])
+    stuck["spec"]["template"]["spec"]["nodeSelector"] = {
+        "topology.kubernetes.io/region": "us-west-2"
+    }
+    path = f"{deployments(name)}/records"
+    assert admin.request("PATCH", path, stuck, content=MERGE).ok
+
+    def given_up() -> Object | None:
+        conditions = admin.get(path).body["status"].get("conditions", ())
+        reasons = {entry["type"]: entry["reason"] for entry in conditions}
+        return reasons if reasons.get("Progressing") == "ProgressDeadlineExceeded" else None
+
+    until(given_up, "the rollout failed")
+    assert objects_in(planner.ask(declared(name))) == {}
+    taking_back = declared(name, rollback={"onFailedRollout": True})
+    told = planner.ask(taking_back)
+    planned = objects_in(told)["Deployment/records"]
+    assert (planned["now"], planned["then"], planned["cause"]) == (
+        "Unaffected",
+        "RolledBack",
+        "FailedRollout",
+    )
+    assert told["turns"] == [
+        {
+            "cause": "FailedRollout",
+            "clinicalImpact": "direct-care",
+            "objects": [f"{name}/Deployment/records"],
+        }
+    ]
+    before = stored(admin, name, "Deployment/records")
+    assert workloads.apply(admin, taking_back).ok
+    _check_steps(admin, name, planned, before)
+
+
+def test_what_stands_is_planned_for_by_its_name(
+    admin: Rest, planner: Planner, reader: Reader, name: str
+) -> None:
+    assert workloads.apply(admin, declared(name, enforcement="observe")).ok
+    wait(admin, name)
+    roll(admin, name, "StatefulSet", bad(deployment("store")))
+    by_file = planner.ask(declared(name, enforcement="observe"))
+    by_name = planner.ask(arguments=(name,))
+    assert by_name == by_file
+    assert by_name["workloads"][0]["unchanged"] is True
+    assert objects_in(by_name)["StatefulSet/store"]["then"] == "Noted"
+    both = planner.ask(declared(name), arguments=(name,))
+    assert both["workloads"][0]["unchanged"] is False, "the file is what is to be"
+    said = planner.run(arguments=(name,))
+    assert said.stdout.startswith(f"{name}: as it stands, at enforcement observe: 1 object")
+    for arguments, says in (
+        ((), "nothing to plan for: give a file with -f, or name a PHIWorkload"),
+        ((f"{name}-gone",), f"PHIWorkload {name}-gone: there is none in this cluster"),
+    ):
+        done = planner.run(arguments=arguments)
+        assert (done.returncode, done.stderr) == (2, f"kubectl phi plan: {says}\n")
+    done = reader(without("phiworkloads")).run(arguments=(name,))
+    assert done.stderr == f"kubectl phi plan: PHIWorkload {name}: not permitted\n"
 
 
 def test_somebody_who_may_read_nothing_is_told_so(admin: Rest, reader: Reader, name: str) -> None:

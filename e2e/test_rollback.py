@@ -10,13 +10,15 @@ import pytest
 from e2e import workloads
 from e2e.product import Operator, Product, running
 from e2e.rest import MERGE, Rest, connect
-from e2e.rollouts import adopt, pilot, quarantine_of, roll_out, worked
+from e2e.rollouts import adopt, events_of, pilot, quarantine_of, roll_out, worked
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
     WORKLOADS,
     available,
     bad,
+    budget,
+    budgets,
     clinic,
     deployment,
     deployments,
@@ -46,17 +48,9 @@ def name(operator: Operator, admin: Rest) -> Iterator[str]:
     assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
     account = {"metadata": {"name": "app"}}
     assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
+    assert admin.create(budgets(chosen), budget()).ok
     yield chosen
     admin.delete(f"{WORKLOADS}/{chosen}")
-
-
-def events_of(admin: Rest, namespace: str, name: str) -> list[dict[str, Any]]:
-    items = admin.get(f"{NAMESPACES}/{namespace}/events").body["items"]
-    return [
-        event
-        for event in items
-        if event["involvedObject"]["name"] == name and event["source"]["component"] == "phiwarden"
-    ]
 
 
 def test_an_old_violation_goes_back_to_its_newest_compliant_revision(

@@ -11,9 +11,20 @@ import pytest
 
 from e2e import workloads
 from e2e.product import Operator, Product, running
-from e2e.rest import APPLY, JSON_PATCH, MERGE, Answer, Rest
+from e2e.rest import APPLY, MERGE, Answer, Rest
 from e2e.waiting import until
-from e2e.workloads import NAMESPACES, WORKLOADS, clinic, deployment, status, unique, wait, zone
+from e2e.workloads import (
+    NAMESPACES,
+    WORKLOADS,
+    aged,
+    clinic,
+    deployment,
+    deployments,
+    status,
+    unique,
+    wait,
+    zone,
+)
 
 HASH = "reconcile.external-secrets.io/data-hash"
 CERTIFICATE = "kubernetes.io/tls"
@@ -72,22 +83,6 @@ def store(
     return answer.body
 
 
-def aged(rest: Rest, name: str, days: int, of: str = "db") -> None:
-    """Have it that a Secret was written so long ago."""
-    time = (dt.datetime.now(dt.UTC) - dt.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    managed = rest.get(f"{path(name)}/{of}").body["metadata"]["managedFields"]
-    patch = [
-        {"op": "replace", "path": f"/metadata/managedFields/{index}/time", "value": time}
-        for index in range(len(managed))
-    ]
-    # The API server ignores a change of times alone.
-    patch.append({"op": "add", "path": "/metadata/labels", "value": {"aged": str(days)}})
-    where = f"{path(name)}/{of}"
-    answer = rest.request("PATCH", where, patch, content=JSON_PATCH, fieldManager="clock")
-    assert answer.ok, answer.message
-    assert answer.body["metadata"]["managedFields"][0]["time"] == time
-
-
 def told(admin: Rest, name: str, of: str = "db") -> dict[str, Any]:
     found = [entry for entry in status(admin, name).get("secrets", ()) if entry["name"] == of]
     return found[0] if found else {}
@@ -110,7 +105,7 @@ def reader(name: str, of: str = "db", account: str = "app", **fields: Any) -> di
 
 
 def rollouts(name: str) -> str:
-    return f"/apis/apps/v1/namespaces/{name}-clinical/deployments"
+    return deployments(f"{name}-clinical")
 
 
 def test_only_declared_consumers_read_a_secret(admin: Rest, engineer: Rest, name: str) -> None:
@@ -142,7 +137,7 @@ def test_an_overdue_secret_holds_back_a_rollout_until_it_is_rotated(
     entry = stands(admin, name, "Unproven")
     assert "whether its value changed then is not shown" in entry["evidence"]
     wait(admin, name, "SecretsCurrent", "Unknown", "Unproven")
-    aged(admin, name, 91)
+    aged(admin, f"{path(name)}/db", 91)
     assert "it is older than 90 days" in stands(admin, name, "Overdue")["evidence"]
     wait(admin, name, "SecretsCurrent", "False", "Overdue")
     until(
@@ -270,7 +265,7 @@ def test_an_overdue_secret_is_not_hidden_by_what_is_written_beside_its_value(
     asked = secret(consumers=["app"], maxAge="90d", keys=["password"])
     declared(admin, name, asked, clinicalImpact="care-support")
     store(admin, name, password="one")
-    aged(admin, name, 91)
+    aged(admin, f"{path(name)}/db", 91)
     stands(admin, name, "Overdue")
     where = f"{path(name)}/db"
     end = {"phiwarden.dev/not-after": "9999-12-31T23:59:59-05:00"}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import threading
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -56,48 +55,67 @@ class Wire:
         """End; from another thread."""
         self._loop.call_soon_threadsafe(self._done.set)
 
+    async def asking(self, connection: object, chunk: bytes) -> None:
+        """Be told of what is asked on a connection, before it is passed on."""
+
+    async def answering(self, connection: object, chunk: bytes) -> None:
+        """Be told of what is answered on a connection, before it is passed on."""
+
     async def _passed(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         server, requests = await asyncio.open_connection(self.host, self.port, ssl=self.context)
+        connection = object()
+        ways = {asyncio.create_task(self._asked(connection, client, requests))}
+        ways.add(asyncio.create_task(self._told(connection, server, answers)))
         try:
             # Whoever hangs up ends both ways.
-            ways = {asyncio.create_task(self._asked(client, requests))}
-            ways.add(asyncio.create_task(self._told(server, answers)))
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ends = (requests, answers)
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-        finally:
-            for end in (requests, answers):
+            for end in ends:
                 end.close()
-                with contextlib.suppress(OSError):
-                    await end.wait_closed()
+            closed = (end.wait_closed() for end in ends)
+            await asyncio.gather(*ways, *closed, return_exceptions=True)
 
-    async def _asked(self, client: asyncio.StreamReader, requests: asyncio.StreamWriter) -> None:
+    async def _asked(
+        self, connection: object, client: asyncio.StreamReader, requests: asyncio.StreamWriter
+    ) -> None:
         while chunk := await client.read(1 << 16):
+            await self.asking(connection, chunk)
             requests.write(chunk.replace(_PACKED, _PLAIN))
             await requests.drain()
 
-    async def _told(self, server: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+    async def _told(
+        self, connection: object, server: asyncio.StreamReader, answers: asyncio.StreamWriter
+    ) -> None:
         while chunk := await server.read(1 << 16):
+            await self.answering(connection, chunk)
             self.answered += chunk
             answers.write(chunk)
             await answers.drain()
 
 
+W = TypeVar("W", bound=Wire)
+
+
 @contextmanager
-def tapped(kubeconfig: Path, folder: Path) -> Iterator[tuple[Wire, Path]]:
+def tapped(
+    kubeconfig: Path, folder: Path, kind: Callable[[str, int, ssl.SSLContext], W] = Wire
+) -> Iterator[tuple[W, Path]]:
     """Have a kubeconfig that leads over a wire of ours, for the duration of a block.
 
     Args:
         kubeconfig: of a user with a token.
         folder: where the other one is written.
+        kind: makes the wire.
     """
     config: dict[str, Any] = yaml.safe_load(kubeconfig.read_text())
     cluster = config["clusters"][0]["cluster"]
     where = urlsplit(cluster["server"])
     authority = b64decode(cluster["certificate-authority-data"]).decode()
     context = ssl.create_default_context(cadata=authority)
-    wire = Wire(where.hostname or "", where.port or 443, context)
+    wire = kind(where.hostname or "", where.port or 443, context)
     ready = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(wire.serve(ready)))
     thread.start()

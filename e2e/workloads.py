@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from e2e.rest import APPLY, MERGE, Answer, Rest
+from e2e.rest import APPLY, JSON_PATCH, MERGE, Answer, Rest
 from e2e.waiting import until
+from phiwarden.cluster.resources import WORKLOADS as RESOURCES
+from phiwarden.cluster.resources import collection
 from phiwarden.rulebook.examples import DIGEST
 
 WORKLOADS = "/apis/phiwarden.dev/v1alpha1/phiworkloads"
@@ -157,6 +160,44 @@ def declared_volume(name: str, zone_name: str, **fields: Any) -> Object:
 
 def deployment(name: str, *, replicas: int = 2, **container: Any) -> Object:
     """Return a compliant Deployment; fields of its container can be put in place of the good ones."""
+    spec = {"replicas": replicas, **_selecting(name), "template": _template(name, container)}
+    return _made("apps/v1", "Deployment", name, spec)
+
+
+def stateful_set(name: str, *, replicas: int = 2, **container: Any) -> Object:
+    """Return a compliant StatefulSet without claims; the container as for `deployment`."""
+    spec = deployment(name, replicas=replicas, **container)["spec"]
+    return _made("apps/v1", "StatefulSet", name, {**spec, "serviceName": name})
+
+
+def daemon_set(name: str, **container: Any) -> Object:
+    """Return a compliant DaemonSet; the container as for `deployment`."""
+    spec = {**_selecting(name), "template": _template(name, container)}
+    return _made("apps/v1", "DaemonSet", name, spec)
+
+
+def job(name: str, **container: Any) -> Object:
+    """Return a compliant Job of one pod, which is not tried again; the container as for others."""
+    template = _template(name, container)
+    template["spec"]["restartPolicy"] = "Never"
+    return _made("batch/v1", "Job", name, {"backoffLimit": 0, "template": template})
+
+
+def cron_job(name: str, *, schedule: str = "* * * * *", **container: Any) -> Object:
+    """Return a CronJob whose Jobs are compliant; the container as for `deployment`."""
+    spec = {"schedule": schedule, "jobTemplate": {"spec": job(name, **container)["spec"]}}
+    return _made("batch/v1", "CronJob", name, spec)
+
+
+def _made(version: str, kind: str, name: str, spec: Object) -> Object:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def _selecting(name: str) -> Object:
+    return {"selector": {"matchLabels": {"app": name}}}
+
+
+def _template(name: str, container: Object) -> Object:
     good = {
         "name": "app",
         "image": f"registry.hospital.example/portal/{name}@{DIGEST}",
@@ -168,36 +209,85 @@ def deployment(name: str, *, replicas: int = 2, **container: Any) -> Object:
             "readOnlyRootFilesystem": True,
         },
     }
-    labels = {"app": name}
     pod = {
         "serviceAccountName": "app",
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "nodeSelector": {"topology.kubernetes.io/region": "us-east-1"},
         "containers": [{**good, **container}],
     }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
-    }
+    return {"metadata": {"labels": {"app": name}}, "spec": pod}
+
+
+def template_of(workload: Object) -> Object:
+    """Return the template of the pods of a workload of any kind."""
+    spec = workload["spec"]
+    found: Object = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]
+    return found
+
+
+def budgets(namespace: str) -> str:
+    """Return the path of a namespace's PodDisruptionBudgets."""
+    return f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
+
+
+def budget(name: str = "everything", **spec: Any) -> Object:
+    """Return a PodDisruptionBudget, of every pod of its namespace if nothing else is said."""
+    return {"metadata": {"name": name}, "spec": {"selector": {}, "maxUnavailable": 1, **spec}}
 
 
 def bad(good: Object, tag: str = "1.0") -> Object:
-    """Return a Deployment whose image is named by a tag."""
-    worse = copy.deepcopy(good)
-    (container,) = worse["spec"]["template"]["spec"]["containers"]
+    """Return a workload whose image is named by a tag."""
+    container, worse = _copied(good)
     container["image"] = container["image"].split("@")[0] + f":{tag}"
     return worse
 
 
+def failing(good: Object) -> Object:
+    """Return a workload whose pods start, and never become ready."""
+    container, worse = _copied(good)
+    container["readinessProbe"] = {"httpGet": {"path": "/failing", "port": 8443}}
+    return worse
+
+
+def slow(good: Object, seconds: int) -> Object:
+    """Return a workload whose pods become ready so many seconds after their start."""
+    container, slower = _copied(good)
+    container["readinessProbe"]["initialDelaySeconds"] = seconds
+    return slower
+
+
+def _copied(workload: Object) -> tuple[Object, Object]:
+    """Return the only container of a copy, and the copy."""
+    copied = copy.deepcopy(workload)
+    (container,) = template_of(copied)["spec"]["containers"]
+    return container, copied
+
+
+def fail_probe(rest: Rest, namespace: str, pod: str, *, fails: bool = True) -> None:
+    """Have a pod that runs fail its readiness probe from now on, or pass it again."""
+    note = {"metadata": {"annotations": {"simulated.e2e/failing": "true" if fails else None}}}
+    answer = rest.request("PATCH", f"{pods(namespace)}/{pod}", note, content=MERGE)
+    assert answer.ok, answer.message
+
+
 def deployments(namespace: str) -> str:
     """Return the path of a namespace's Deployments."""
-    return f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    return collection_of("Deployment", namespace)
+
+
+def pods(namespace: str) -> str:
+    """Return the path of a namespace's Pods."""
+    return collection_of("Pod", namespace)
+
+
+def collection_of(kind: str, namespace: str) -> str:
+    """Return the path of a namespace's objects of a kind that is, or has, pods."""
+    return collection(RESOURCES[kind], namespace)
+
+
+def path_of(workload: Object, namespace: str) -> str:
+    """Return the path of an object of such a kind."""
+    return f"{collection_of(workload['kind'], namespace)}/{workload['metadata']['name']}"
 
 
 def image_of(rest: Rest, namespace: str, name: str) -> str:
@@ -209,16 +299,42 @@ def image_of(rest: Rest, namespace: str, name: str) -> str:
 
 def available(rest: Rest, namespace: str, name: str) -> Callable[[], bool]:
     """Return a question: has the newest template of a Deployment rolled out?"""
+    return rolled_out(rest, f"{deployments(namespace)}/{name}")
+
+
+def rolled_out(rest: Rest, path: str) -> Callable[[], bool]:
+    """Return a question: does what is at a path run by its newest template, and by no other?
+
+    Of a Deployment, StatefulSet or DaemonSet.
+    """
 
     def ask() -> bool:
-        body = rest.get(f"{deployments(namespace)}/{name}").body
+        body = rest.get(path).body
         seen = body.get("status", {})
-        wanted = body["spec"]["replicas"]
-        return bool(
-            seen.get("observedGeneration") == body["metadata"]["generation"]
-            and seen.get("updatedReplicas", 0) == wanted
-            and seen.get("availableReplicas", 0) == wanted
-            and seen.get("replicas", 0) == wanted
-        )
+        if seen.get("observedGeneration") != body["metadata"]["generation"]:
+            return False
+        if body["kind"] == "DaemonSet":
+            wanted = seen["desiredNumberScheduled"]
+            counts = ("updatedNumberScheduled", "numberAvailable", "currentNumberScheduled")
+            return wanted > 0 and all(seen.get(each, 0) == wanted for each in counts)
+        counts = ("updatedReplicas", "availableReplicas", "replicas")
+        return all(seen.get(each, 0) == body["spec"]["replicas"] for each in counts)
 
     return ask
+
+
+def aged(rest: Rest, path: str, days: int) -> None:
+    """Have it that an object was last written so many days ago.
+
+    Of times alone the API server takes no change.
+    """
+    time = (dt.datetime.now(dt.UTC) - dt.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    managed = rest.get(path).body["metadata"]["managedFields"]
+    patch: list[Object] = [
+        {"op": "replace", "path": f"/metadata/managedFields/{index}/time", "value": time}
+        for index in range(len(managed))
+    ]
+    patch.append({"op": "add", "path": "/metadata/labels", "value": {"aged": unique("aged")}})
+    answer = rest.request("PATCH", path, patch, content=JSON_PATCH, fieldManager="clock")
+    assert answer.ok, answer.message
+    assert answer.body["metadata"]["managedFields"][0]["time"] == time

@@ -7,7 +7,6 @@ one after the other: the Namespace and the status.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,13 +16,12 @@ from typing import Any
 from e2e import workloads
 from e2e.bench.figures import Figure, spread
 from e2e.product import Operator, Product, running
-from e2e.rest import JSON_PATCH, MERGE, Rest, connect
+from e2e.rest import MERGE, Rest, connect
 from e2e.waiting import until
 from e2e.workloads import NAMESPACES, WORKLOADS, clinic, status, zone
 from phiwarden.api import names
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.resources import PHIWORKLOAD, SECRET, STORAGE_CLASS, collection
-from phiwarden.rulebook.shapes import NAMESPACE
 
 Object = dict[str, Any]
 
@@ -51,13 +49,13 @@ def figures(product: Product, count: int, rounds: int, crowd: int) -> list[Figur
     assert rest.create(CLASSES, storage_class(CLASS)).ok
     block = [declaration(f"facts-{number}") for number in range(count)]
     with running(product) as operator:
-        asyncio.run(_populate(product, block))
+        _populate(product, rest, block)
         for body in block:
             name = body["metadata"]["name"]
             until(lambda n=name: _all_there(rest, n), f"{name} is whole", within=900, every=0.2)
         found = [
             *_changes(rest, rounds),
-            _memory(
+            memory(
                 operator,
                 f"controller, {count} declarations, {3 * count} secrets, {2 * count} claims",
             ),
@@ -88,35 +86,41 @@ def declaration(name: str) -> Object:
     return clinic(name, zones=zones, flows=[], externals=[], secrets=secrets, volumes=volumes)
 
 
-async def _populate(product: Product, block: list[Object]) -> None:
+def _populate(product: Product, rest: Rest, block: list[Object]) -> None:
     """Store declarations, and deliver their secrets once their namespaces are there."""
-    api = await Api.connect(str(product.cluster.kubeconfig))
-    try:
-        await _each((lambda b=body: api.apply(PHIWORKLOAD, b)) for body in block)
-        spaces = [f"{body['metadata']['name']}-clinical" for body in block]
-        deadline = time.monotonic() + 900
-        while time.monotonic() < deadline:
-            there = {n["metadata"]["name"] for n in await api.list(collection(NAMESPACE))}
-            if there.issuperset(spaces):
-                break
-            await asyncio.sleep(1)
-        await _each(
-            (lambda s=space, n=number: api.create(SECRET, s, delivered(f"secret-{n}")))
-            for space in spaces
-            for number in range(3)
-        )
-    finally:
-        await api.close()
+    spaces = {f"{body['metadata']['name']}-clinical" for body in block}
+    at_once(product, [lambda api, b=body: api.apply(PHIWORKLOAD, b) for body in block])
+    until(
+        lambda: spaces <= {n["metadata"]["name"] for n in rest.get(NAMESPACES).body["items"]},
+        "every namespace is there",
+        within=900,
+        every=1,
+    )
+    secrets = [
+        lambda api, s=space, n=number: api.create(SECRET, s, delivered(f"secret-{n}"))
+        for space in spaces
+        for number in range(3)
+    ]
+    at_once(product, secrets)
 
 
-async def _each(deeds: Iterable[Callable[[], Awaitable[Any]]]) -> None:
-    limit = asyncio.Semaphore(AT_ONCE)
+def at_once(product: Product, deeds: Iterable[Callable[[Api], Awaitable[Any]]]) -> None:
+    """Do much with one API server, several things at a time."""
 
-    async def one(deed: Callable[[], Awaitable[Any]]) -> None:
-        async with limit:
-            await deed()
+    async def all_of_them() -> None:
+        api = await Api.connect(str(product.cluster.kubeconfig))
+        limit = asyncio.Semaphore(AT_ONCE)
 
-    await asyncio.gather(*(one(deed) for deed in deeds))
+        async def one(deed: Callable[[Api], Awaitable[Any]]) -> None:
+            async with limit:
+                await deed(api)
+
+        try:
+            await asyncio.gather(*(one(deed) for deed in deeds))
+        finally:
+            await api.close()
+
+    asyncio.run(all_of_them())
 
 
 def delivered(name: str) -> Object:
@@ -181,18 +185,7 @@ def _floor(rest: Rest, number: int) -> float:
 
 
 def _age(rest: Rest, name: str) -> None:
-    """Have it that a secret was written long ago; of times alone the API server takes no change."""
-    where = f"{NAMESPACES}/{name}-clinical/secrets/secret-0"
-    past = (dt.datetime.now(dt.UTC) - dt.timedelta(days=91)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    managed = rest.get(where).body["metadata"]["managedFields"]
-    patch: list[Object] = [
-        {"op": "replace", "path": f"/metadata/managedFields/{index}/time", "value": past}
-        for index in range(len(managed))
-    ]
-    label = {"aged": workloads.unique("aged")}
-    patch.append({"op": "add", "path": "/metadata/labels", "value": label})
-    answer = rest.request("PATCH", where, patch, content=JSON_PATCH, fieldManager="clock")
-    assert answer.ok, answer.message
+    workloads.aged(rest, f"{NAMESPACES}/{name}-clinical/secrets/secret-0", 91)
 
 
 def _is_overdue(rest: Rest, name: str) -> bool:
@@ -251,9 +244,10 @@ def _bind(rest: Rest, name: str) -> float:
     return _until(told)
 
 
-def _memory(operator: Operator, what: str) -> Figure:
-    memory = operator.resident_bytes() / 2**20
-    return Figure(what, f"{memory:.0f} MiB", goal=f"under {MEMORY} MiB", reached=memory < MEMORY)
+def memory(operator: Operator, what: str) -> Figure:
+    """Return what the controller holds now."""
+    held = operator.resident_bytes() / 2**20
+    return Figure(what, f"{held:.0f} MiB", goal=f"under {MEMORY} MiB", reached=held < MEMORY)
 
 
 def _restart(product: Product, rest: Rest, count: int) -> Figure:
@@ -306,21 +300,15 @@ def _crowd(product: Product, rest: Rest, crowd: int) -> list[Figure]:
     """Ten thousand Secrets in a zone that declares three."""
     space = "facts-0-clinical"
 
-    async def fill() -> None:
-        api = await Api.connect(str(product.cluster.kubeconfig))
-        try:
-            await _each(
-                (lambda n=number: api.create(SECRET, space, delivered(f"other-{n}")))
-                for number in range(crowd)
-            )
-        finally:
-            await api.close()
-
+    others = [
+        lambda api, n=number: api.create(SECRET, space, delivered(f"other-{n}"))
+        for number in range(crowd)
+    ]
     with running(product) as operator:
-        asyncio.run(fill())
+        at_once(product, others)
         _age(rest, "facts-0")
         seconds = [_until(lambda: _is_overdue(rest, "facts-0"))]
-        memory = _memory(operator, f"controller, {crowd} more secrets in one zone")
+        grown = memory(operator, f"controller, {crowd} more secrets in one zone")
     return [
         Figure(
             f"a secret overdue among {crowd} others",
@@ -328,5 +316,5 @@ def _crowd(product: Product, rest: Rest, crowd: int) -> list[Figure]:
             goal=f"under {SECONDS:g} s",
             reached=seconds[0] < SECONDS,
         ),
-        memory,
+        grown,
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from time import monotonic
 from typing import Any
 
@@ -10,7 +9,6 @@ from e2e import workloads
 from e2e.demo.applications import APPS, refused_by
 from e2e.demo.scene import EXAMPLES, PLATFORM, ROOT_ADMIN, Scene
 from e2e.demo.story import Result
-from e2e.rest import JSON_PATCH
 from e2e.waiting import until
 
 VOLUME = "remittances"
@@ -58,7 +56,7 @@ def secrets(scene: Scene) -> Result:
         f"Three months go by. (Played: the API server's note of when {CREDENTIALS} was written is"
         " set back. phiwarden sees such notes, and never a value.)"
     )
-    _age(scene, f"{path}/{CREDENTIALS}")
+    workloads.aged(scene.masters(), f"{path}/{CREDENTIALS}", 91)
     began = monotonic()
     entry = _stands(scene, "Overdue")
     scene.done(f"the status of {billing} says Overdue: {entry['evidence']}")
@@ -119,17 +117,3 @@ def _stands(scene: Scene, standing: str) -> dict[str, Any]:
 def _overdue(scene: Scene, namespace: str) -> bool:
     metadata = scene.admin.get(f"{workloads.NAMESPACES}/{namespace}").body["metadata"]
     return CREDENTIALS in metadata["annotations"]["boundary.phiwarden.dev/overdue-secrets"]
-
-
-def _age(scene: Scene, path: str) -> None:
-    """Set back when a secret was written; the API server ignores a change of times alone."""
-    time = (dt.datetime.now(dt.UTC) - dt.timedelta(days=91)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    managed = scene.masters().get(path).body["metadata"]["managedFields"]
-    patch: list[dict[str, Any]] = [
-        {"op": "replace", "path": f"/metadata/managedFields/{index}/time", "value": time}
-        for index in range(len(managed))
-    ]
-    patch.append({"op": "add", "path": "/metadata/labels", "value": {"delivered": "long-ago"}})
-    answer = scene.masters().request("PATCH", path, patch, content=JSON_PATCH, fieldManager="demo")
-    if not answer.ok:
-        raise AssertionError(answer.message)

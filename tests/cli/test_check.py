@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from phiwarden.cli import judging
 
@@ -48,14 +50,18 @@ def line_of(text: str, words: str) -> int:
 def test_the_good_examples_are_clean() -> None:
     ran = check(EXAMPLES / "apps" / "appointments.yaml", EXAMPLES / "apps" / "web.yaml")
     assert (ran.code, ran.failures, ran.problems) == (0, [], [])
-    assert ran.json["summary"]["judged"] == 4  # the declaration, two Deployments, a Service
+    assert (
+        ran.json["summary"]["judged"] == 6
+    )  # the declaration, two Deployments and their budgets, a Service
 
 
 def test_the_bad_example_breaks_six_rules_each_on_its_line() -> None:
     ran = check(EXAMPLES / "apps" / "patient-export.yaml")
     assert ran.code == 1
-    assert {rule for rule, _ in ran.failures} == SIX
-    lines = dict(ran.failures)
+    *denied, told = ran.failures
+    assert {rule for rule, _ in denied} == SIX
+    assert told == ("PHI-REL-002", line_of(BAD, "replicas:"))
+    lines = dict(denied)
     assert lines["PHI-IMG-001"] == line_of(BAD, "image:")
     assert lines["PHI-POD-003"] == line_of(BAD, "hostPath:")
     assert lines["PHI-SEC-001"] == line_of(BAD, "env:")
@@ -65,12 +71,12 @@ def test_the_bad_example_breaks_six_rules_each_on_its_line() -> None:
 def test_a_folder_is_read_in_order_and_hidden_folders_are_not(tmp_path: Path) -> None:
     write(tmp_path, "b.yaml", POLICY)
     write(tmp_path, "a.yml", GOOD)
-    write(tmp_path, "deep/er/c.json", '{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}')
+    write(tmp_path, "deep/er/c.json", '{"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass"}')
     write(tmp_path, ".git/hooks.yaml", BAD)
     write(tmp_path, "readme.md", "no: [manifest")
     ran = check(tmp_path)
     judged = [Path(o["file"]).name for o in ran.json["objects"]]
-    assert judged == ["phiworkload.yaml", "a.yml", "b.yaml"]
+    assert judged == ["phiworkload.yaml", "a.yml", "a.yml", "b.yaml"]
     assert (ran.code, ran.failures, ran.json["summary"]["unread"]) == (1, [("PHI-NET-001", 4)], 1)
 
 
@@ -380,6 +386,64 @@ def test_two_declarations_of_one_name_or_namespace_are_told(tmp_path: Path) -> N
     assert phi("check", PORTAL, "-w", PORTAL, "-o", "json").problems == []
 
 
+# Budgets.
+
+DEPLOYMENT, BUDGET = GOOD.split("---\n")
+LACKING = [("PHI-REL-002", line_of(DEPLOYMENT, "replicas:"))]
+
+
+def test_direct_care_without_a_budget_is_told_on_its_line_and_not_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.yaml", DEPLOYMENT)
+    ran = check(path)
+    assert (ran.code, ran.failures) == (0, LACKING)
+    ((failure,),) = [o["failures"] for o in ran.json["objects"] if o["failures"]]
+    assert (failure["severity"], failure["path"]) == ("warn", "spec.replicas")
+    assert (failure["problem"], failure["found"]) == (
+        "no PodDisruptionBudget covers its pods",
+        "2 replicas",
+    )
+    assert check(path, "--strict").code == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "failures"),
+    [
+        ("in another file", ("", ""), []),
+        ("of another namespace", ("portal-clinical", "portal-edge"), LACKING),
+        ("for other pods", ("{app: appointments}", "{app: other}"), LACKING),
+        ("that lets all go", ("maxUnavailable: 1", "maxUnavailable: 100%"), LACKING),
+        ("of another API", ("policy/v1", "acme.example/v1"), LACKING),
+        ("that is no YAML", ("spec:", "spec: ["), LACKING),
+    ],
+)
+def test_a_budget_among_the_manifests_counts(
+    tmp_path: Path, what: str, change: tuple[str, str], failures: list[tuple[str, int]]
+) -> None:
+    write(tmp_path, "deployment.yaml", DEPLOYMENT)
+    write(
+        tmp_path,
+        "more/budget.yaml",
+        POLICY.replace("open", "x") + "---\n" + BUDGET.replace(*change),
+    )
+    told = [failure for failure in check(tmp_path).failures if failure[0] != "PHI-NET-001"]
+    assert told == failures, what
+
+
+def test_a_budget_belongs_where_its_manifest_does(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", GOOD.replace("  namespace: portal-clinical", "  # no namespace"))
+    assert check(tmp_path, "-n", "portal-clinical").failures == []
+    ran = check(tmp_path)
+    assert (ran.code, ran.failures) == (2, [])
+
+
+def test_a_budget_in_a_list_counts() -> None:
+    items = [yaml.safe_load(text) for text in (BUDGET, DEPLOYMENT)]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    assert check("-", stdin=text.encode()).failures == []
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items[1:]})
+    assert [rule for rule, _ in check("-", stdin=text.encode()).failures] == ["PHI-REL-002"]
+
+
 # Many manifests.
 
 
@@ -387,11 +451,13 @@ def test_many_manifests_are_judged_alike_on_every_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, "many.yaml", "\n---\n".join([GOOD, BAD, SERVICE, "a: [", POLICY] * 5))
+    write(tmp_path, "last.yaml", BUDGET.replace("{app: appointments}", "{app: patient-export}"))
     for number in range(5):
         write(tmp_path, f"one-{number}.yaml", BAD)
     alone = check(tmp_path)
     monkeypatch.setattr(judging, "ALONE", 0)
     assert (alone.code, check(tmp_path).out) == (2, alone.out)
+    assert "PHI-REL-002" not in {rule for rule, _ in alone.failures}
 
 
 # Options.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiwarden.cli.manifests.documents import Document, Trouble, documents, pieces
+from phiwarden.cli.manifests.documents import Document, Trouble, documents, mentioning, pieces
 
 
 def values(text: str) -> list[Any]:
@@ -136,3 +136,18 @@ def test_a_text_in_pieces_is_the_text(parts: list[str]) -> None:
         ]
 
     assert read(pieces(text, 4)) == read([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", ""),
+        ("a: 1\n---\nb: 2\n", ""),
+        ("a: 1\n---\nword: 2\n---\nc: 3\n", "---\nword: 2\n"),
+        ("word: 1\n---\nb: 2\n--- # word\n", "word: 1\n\n--- # word\n"),
+        ("a: |\n  ---\n  word\n", "a: |\n  ---\n  word\n"),
+        ("%YAML 1.1\n---\na: 1\n---\nword: 2\n", "%YAML 1.1\n---\na: 1\n---\nword: 2\n"),
+    ],
+)
+def test_documents_that_mention_a_word_are_found_unread(text: str, found: str) -> None:
+    assert mentioning(text, "word") == found

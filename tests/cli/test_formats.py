@@ -42,11 +42,11 @@ def test_a_table_tells_what_where_and_how_to_mend_it() -> None:
     assert "    27:13 container is privileged (found true)\n" in said
     assert said.count("fix: set securityContext.allowPrivilegeEscalation") == 1, "once for a rule"
     assert said.count("PHI-POD-001") == 1
-    assert "9 objects judged, 1 would be refused.\n" in said
+    assert "11 objects judged, 1 would be refused.\n" in said
 
 
 def test_a_clean_table_is_one_line() -> None:
-    assert run("table", APPS / "web.yaml").out == "3 objects judged, 0 would be refused.\n"
+    assert run("table", APPS / "web.yaml").out == "4 objects judged, 0 would be refused.\n"
 
 
 def test_a_table_is_plain_where_nobody_sees_colors_and_fits_its_width() -> None:
@@ -84,7 +84,7 @@ def test_json_has_the_fields_that_are_documented() -> None:
     assert document["apiVersion"] == "check.phiwarden.dev/v1"
     assert document["exitCode"] == 1
     assert document["summary"] == {
-        "judged": 9,
+        "judged": 11,
         "denied": 1,
         "warned": 0,
         "unread": 0,
@@ -131,7 +131,8 @@ def test_sarif_has_what_code_scanning_requires(tmp_path: Path) -> None:
         assert len(rule["properties"]["tags"]) <= 20
     for result in one["results"]:
         assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
-        assert result["level"] == "error"
+        warned = result["ruleId"] == "PHI-REL-002"
+        assert result["level"] == ("warning" if warned else "error")
         assert result["message"]["text"]
         (location,) = result["locations"]
         assert location["physicalLocation"]["artifactLocation"]["uri"].endswith("export.yaml")
@@ -139,7 +140,7 @@ def test_sarif_has_what_code_scanning_requires(tmp_path: Path) -> None:
         assert 0 < region["startColumn"] < region["endColumn"]
         assert region["startLine"] > 1
     prints = [tuple(result["partialFingerprints"].values()) for result in one["results"]]
-    assert len(set(prints)) == len(prints) == 8
+    assert len(set(prints)) == len(prints) == 9
     (invocation,) = one["invocations"]
     assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 2)
     assert len(invocation["toolExecutionNotifications"]) == 1
@@ -179,7 +180,7 @@ def test_junit_has_a_suite_for_each_file_and_a_case_for_each_object(tmp_path: Pa
     root = ET.fromstring(run("junit", APPS, tmp_path / "broken.yaml").out)
     assert (root.tag, root.get("tests"), root.get("failures"), root.get("errors")) == (
         "testsuites",
-        "10",
+        "12",
         "1",
         "1",
     )
@@ -192,9 +193,14 @@ def test_junit_has_a_suite_for_each_file_and_a_case_for_each_object(tmp_path: Pa
         "web.yaml",
         "broken.yaml",
     }
-    assert [case.get("name") for case in suites["web.yaml"]] == ["Deployment/web", "Service/web"]
+    assert [case.get("name") for case in suites["web.yaml"]] == [
+        "Deployment/web",
+        "Service/web",
+        "PodDisruptionBudget/web",
+    ]
     (case,) = suites["patient-export.yaml"]
-    (failure,) = case
+    failure, told = case
+    assert (told.tag, "PHI-REL-002" in str(told.text)) == ("system-out", True)
     assert str(failure.get("message")).startswith("PHI-IDN-001, PHI-IMG-001")
     assert "line 23: PHI-IMG-001" in str(failure.text)
     ((error,),) = suites["broken.yaml"]

@@ -14,9 +14,22 @@ from phiwarden.cli.formats.plan_table import MOST_ROWS, plan_table
 from phiwarden.cli.plan import exit_code
 from phiwarden.cli.survey import KINDS
 from phiwarden.preview.model import Cluster, Gap, Outlook
-from tests.preview.clusters import Object, cluster, declared, plan, revision, runs, zone
+from phiwarden.remediation.steps import Step
+from tests.preview.clusters import (
+    Object,
+    cluster,
+    declared,
+    history,
+    plan,
+    pod_of,
+    remembered,
+    revision,
+    runs,
+    zone,
+)
 
 TAG = {"image": "registry.hospital.example/portal/app:1.0"}
+LABEL = "phiwarden.dev/quarantine"
 EMPTY = Cluster({}, {}, {})
 
 
@@ -30,15 +43,15 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
-def raised(*objects: Object, impact: str = "direct-care") -> Outlook:
+def raised(*objects: Object, impact: str = "direct-care", **read: Any) -> Outlook:
     standing = declared(enforcement="warn", clinicalImpact=impact)
-    return plan(declared(clinicalImpact=impact), cluster(*objects, standing=standing))
+    return plan(declared(clinicalImpact=impact), cluster(*objects, standing=standing, **read))
 
 
 def test_the_first_line_says_it_all() -> None:
     outlook = raised(
         runs("Deployment", "fax", **TAG),
-        *(runs("Job", f"job-{number}", **TAG) for number in range(3)),
+        *(runs("ReplicaSet", f"set-{number}", **TAG) for number in range(3)),
         *(runs("Deployment", f"good-{number}") for number in range(41)),
     )
     assert words(table(outlook)).startswith(
@@ -53,7 +66,7 @@ def test_the_first_line_says_it_all() -> None:
         (None, "warn", "portal: declaring it at enforcement warn: "),
         ("observe", "enforce", "portal: raising enforcement from observe to enforce: "),
         ("enforce", "observe", "portal: lowering enforcement from enforce to observe: "),
-        ("warn", "warn", "portal: changing it at enforcement warn: "),
+        ("warn", "warn", "portal: as it stands, at enforcement warn: "),
     ],
 )
 def test_what_is_done_is_named(before: str | None, after: str, says: str) -> None:
@@ -67,11 +80,12 @@ def test_a_screen_is_not_left_however_much_is_wrong() -> None:
     text = table(outlook)
     assert "500 objects would be kept running apart" in words(text)
     assert f"and {500 - MOST_ROWS} more -o json lists all" in words(text)
-    assert len(text.splitlines()) < 2 * MOST_ROWS + 10
+    assert len(text.splitlines()) < 3 * MOST_ROWS + 10
 
 
 def test_a_rollback_names_revision_and_image_and_cuts_the_digest() -> None:
-    text = table(raised(runs("Deployment", **TAG), revision("app", 7)), width=140)
+    worked = remembered(history("Deployment", {}))
+    text = table(raised(runs("Deployment", **TAG), revision("app", 7), histories=worked), width=140)
     assert "to revision 7: registry.hospital.example/portal/app@sha256:0123456789ab…" in text
 
 
@@ -85,12 +99,99 @@ def test_what_an_object_holds_reaches_no_terminal_as_a_command() -> None:
     outlook = raised(runs("Deployment", **TAG), revision("app", 1))
     (zone_,) = outlook.zones
     (fate,) = zone_.objects
-    zone_ = replace(zone_, objects=(replace(fate, images=(HOSTILE,), name=HOSTILE),))
+    patch = [{"op": "replace", "path": "/spec/template", "value": {HOSTILE: HOSTILE}}]
+    steps = (Step("Deployment", "app", "application/json-patch+json", patch, ""),)
+    hostile = replace(fate, images=(HOSTILE,), name=HOSTILE, notes=(HOSTILE,), steps=steps)
+    zone_ = replace(zone_, objects=(hostile,))
     outlook = replace(outlook, zones=(zone_,))
     text = table(outlook, width=300)
     assert "[red]app[/red]" in text
     for text_ in (text, plan_json([outlook], EMPTY, 1)):
         assert not any(character in text_ for character in "\x1b\x07\u202e")
+    (told,) = json.loads(text_)["workloads"][0]["zones"][0]["objects"]
+    assert told["steps"][0]["patch"] == patch, "what is sent is told as it is"
+
+
+def paused(until: str, kind: str = "Deployment") -> Object:
+    body = runs(kind, **TAG)
+    body["metadata"]["annotations"] = {"phiwarden.dev/pause-until": until}
+    return body
+
+
+STOPPED = runs("Deployment", **TAG)
+STOPPED["spec"]["replicas"] = 0
+
+
+@pytest.mark.parametrize(
+    ("objects", "impact", "says"),
+    [
+        (
+            (runs("Deployment", **TAG), revision("app", 7)),
+            "direct-care",
+            "patch /spec/template: that of revision 7",
+        ),
+        ((runs("StatefulSet", **TAG),), "administrative", "patch /spec/replicas: 0"),
+        ((runs("CronJob", **TAG),), "care-support", "patch /spec/suspend: true"),
+        (
+            (runs("DaemonSet", **TAG), pod_of("DaemonSet/app")),
+            "care-support",
+            f"label 1 pod {LABEL}=full",
+        ),
+        (
+            (runs("Job", **TAG), pod_of("Job/app"), pod_of("Job/app")),
+            "direct-care",
+            f"label 2 pods {LABEL}=care",
+        ),
+        ((STOPPED,), "administrative", "nothing is changed"),
+        (
+            (runs("DaemonSet"), pod_of("DaemonSet/app", **{LABEL: "care"})),
+            "direct-care",
+            f"unaffected DaemonSet/app as now label 1 pod {LABEL}-",
+        ),
+        ((paused("2026-11-20T18:00:00Z"),), "direct-care", "paused until 2026-11-20 18:00 UTC"),
+        ((paused("soon"),), "direct-care", "the pause that is asked for is not granted: "),
+    ],
+)
+def test_each_step_is_one_line(objects: tuple[Object, ...], impact: str, says: str) -> None:
+    worked = remembered(history("Deployment", {}))
+    text = words(table(raised(*objects, impact=impact, histories=worked), width=140))
+    assert says in text
+    quiet = any(part in says for part in ("nothing", "quarantine-", "paused until"))
+    pace = "1 object takes its turn, at the rate that the chart sets (remediation.perMinute)"
+    assert (pace in text) is not (quiet or "granted" in says)
+
+
+def test_what_takes_turns_is_counted_and_the_first_come_first() -> None:
+    bad = (runs("CronJob", **TAG), runs("StatefulSet", **TAG))
+    one, other = (
+        raised(*bad, *pods, impact=impact)
+        for impact, pods in (("administrative", ()), ("direct-care", [pod_of("StatefulSet/app")]))
+    )
+    lines = plan_table([other, one], EMPTY, width=200, color=False).splitlines()
+    assert lines[-1] == (
+        "3 objects take turns, at the rate that the chart sets (remediation.perMinute):"
+        " 2 administrative, then 1 direct-care"
+    )
+
+
+def test_a_rollout_that_failed_is_told_with_what_is_done_about_it() -> None:
+    obj = runs("Deployment", env=[{"name": "RELEASE", "value": "2"}])
+    stuck = {"type": "Progressing", "reason": "ProgressDeadlineExceeded"}
+    obj["status"] = {"conditions": [stuck]}
+    to_be = declared(rollback={"onFailedRollout": True})
+    objects = (obj, revision("app", 3))
+    known = cluster(*objects, histories=remembered(history("Deployment", {})))
+    text = words(table(plan(to_be, known), width=140))
+    assert "rolled back Deployment/app unaffected its rollout failed to revision 3: " in text
+    text = words(table(plan(to_be, cluster(*objects)), width=140))
+    assert "1 object would be left alone" in text
+    assert "its rollout failed, and revision 3 keeps the rules, but was never seen to work" in text
+
+
+def test_a_change_at_the_same_level_is_named() -> None:
+    fewer = declared(residency={"regions": ["us-east-1"]})
+    outlook = plan(declared(), cluster(standing=fewer))
+    assert table(outlook).startswith("portal: changing it at enforcement enforce: ")
 
 
 def test_colors_are_for_terminals() -> None:
@@ -148,7 +249,10 @@ def test_the_schema_for_programs_stays_as_it_is() -> None:
     flow = {"from": {"zone": "clinical"}, "to": {"external": "lab"}, "ports": [{"port": 443}]}
     to_be = declared(externals=[lab], flows=[{**flow, "purpose": "operations"}])
     standing = declared(enforcement=Enforcement.WARN)
-    outlook = plan(to_be, cluster(runs("StatefulSet", **TAG), standing=standing))
+    store = runs("StatefulSet", **TAG)
+    store["metadata"]["annotations"] = {"phiwarden.dev/pause-until": "soon"}
+    pod = pod_of("StatefulSet/app")
+    outlook = plan(to_be, cluster(store, pod, standing=standing))
     gaps = Cluster({}, {}, {}, (Gap("Pod", "x", "not permitted"),), unknown=("Gateway",))
     way = {"from": "str", "to": "str", "address": "str", "port": "str", "purpose": "str"}
     found = shape(json.loads(plan_json([outlook], gaps, 2)))
@@ -162,6 +266,8 @@ def test_the_schema_for_programs_stays_as_it_is() -> None:
         "workloads": [
             {
                 "name": "str",
+                "clinicalImpact": "str",
+                "unchanged": "bool",
                 "enforcement": {"before": "str", "after": "str"},
                 "zones": [
                     {
@@ -191,6 +297,17 @@ def test_the_schema_for_programs_stays_as_it_is() -> None:
                                         "fix": "str",
                                     }
                                 ],
+                                "cause": "str",
+                                "notes": ["str"],
+                                "steps": [
+                                    {
+                                        "kind": "str",
+                                        "name": "str",
+                                        "contentType": "str",
+                                        "patch": {"metadata": {"labels": {LABEL: "str"}}},
+                                        "message": "str",
+                                    }
+                                ],
                             }
                         ],
                     }
@@ -213,6 +330,7 @@ def test_the_schema_for_programs_stays_as_it_is() -> None:
                 ],
             }
         ],
+        "turns": [{"cause": "str", "clinicalImpact": "str", "objects": ["str"]}],
     }
 
 

@@ -12,9 +12,9 @@ from phiwarden.api.history import Act, Worked
 from phiwarden.boundary.claims import Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.controller.alarms import Alarms
-from phiwarden.controller.budget import Budget
 from phiwarden.controller.histories import Histories, Owner
 from phiwarden.controller.isolation import Isolation
+from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.rollouts import Rollouts
 from phiwarden.controller.state import Declared, SeenNamespace, State
@@ -58,13 +58,13 @@ class Clinic:
         self.state.namespaces["records"] = SeenNamespace("u", standing, b"", BOUNDARY)
         self.histories = Histories(NOBODY, lambda: None)
         self.alarms: Alarms[AuditKey] = Alarms(lambda: self.now)
-        self.budget = Budget(Limits(), lambda: self.now, lambda _: None, lambda _: None)
+        self.pace = Pace(Limits(), lambda: self.now, lambda _: None, lambda _: None)
         self.rollouts = Rollouts(
             NOBODY,
             self.state,
             self.histories,
             Isolation(NOBODY, self.state),
-            self.budget,
+            self.pace,
             NOBODY,
             self.alarms,
             lambda: self.now,
@@ -129,7 +129,7 @@ def test_another_workload_of_the_same_name_has_another_memory() -> None:
     other = running(2, uid="another")
     assert here.worked(other) == []
     here.looks(other)
-    assert here.budget.on_their_way == set()
+    assert here.pace.on_their_way == set()
 
 
 def test_a_node_that_fails_is_no_rollout_that_failed() -> None:
@@ -180,9 +180,9 @@ def test_nothing_is_followed_where_nothing_may_be_put_back(boundary: ZoneBoundar
 def test_what_was_put_back_is_on_its_way_until_it_works() -> None:
     here = Clinic(memory=on_trial())
     here.looks(running(1, updated=1))
-    assert here.budget.on_their_way == {KEY}
+    assert here.pace.on_their_way == {KEY}
     here.looks(running())
-    assert here.budget.on_their_way == set()
+    assert here.pace.on_their_way == set()
 
 
 def test_an_outage_long_after_a_put_back_is_not_held_against_it() -> None:
@@ -191,7 +191,7 @@ def test_an_outage_long_after_a_put_back_is_not_held_against_it() -> None:
     here.looks(running())
     here.now += 24 * HOUR
     assert not here.looks(running(1))
-    assert here.budget.on_their_way == set()
+    assert here.pace.on_their_way == set()
     assert not here.rollouts.on_trial(KEY, running(1))
     assert here.alarm is None
     assert here.worked(running(1)) == [GOOD]
@@ -200,26 +200,26 @@ def test_an_outage_long_after_a_put_back_is_not_held_against_it() -> None:
 def test_a_put_back_that_failed_stays_so_until_it_works() -> None:
     here = Clinic(memory=on_trial())
     here.looks(running(1, updated=1))
-    assert here.budget.fell(KEY)
+    assert here.pace.fell(KEY)
     for available in (0, 1, 2):
         here.looks(running(available, updated=1))
-        assert here.budget.failed == {KEY}
+        assert here.pace.failed == {KEY}
     here.looks(running())
-    assert here.budget.failed == set()
+    assert here.pace.failed == set()
 
 
 def test_a_put_back_ends_when_somebody_rolls_out_another_template() -> None:
     here = Clinic(memory=on_trial())
     here.looks(running(1, updated=1))
     here.looks(running(1, updated=1, generation=3, template=loose()))
-    assert here.budget.on_their_way == set()
+    assert here.pace.on_their_way == set()
 
 
 def test_what_asks_for_no_pod_is_not_waited_for() -> None:
     """Twenty of them would keep everything else from being put back, for ever."""
     here = Clinic(memory=on_trial())
     here.looks(running(0, updated=0, wanted=0))
-    assert here.budget.on_their_way == set()
+    assert here.pace.on_their_way == set()
 
 
 def test_what_waits_for_hands_is_not_waited_for() -> None:
@@ -235,7 +235,7 @@ def test_what_waits_for_hands_is_not_waited_for() -> None:
         updateStrategy={"type": "OnDelete"},
     )
     here.rollouts.seen(key, body)
-    assert here.budget.on_their_way == set()
+    assert here.pace.on_their_way == set()
     assert not here.rollouts.worth_a_look(key, body, BOUNDARY)
 
 

@@ -15,7 +15,6 @@ from phiwarden.api.secrets import MAX_SECRETS
 from phiwarden.api.standing import MAX_HOLDING, SecretStatus
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.controller.conditions import current
-from phiwarden.controller.queues import Queues
 from phiwarden.controller.secrets import (
     GOOD,
     Judged,
@@ -28,9 +27,9 @@ from phiwarden.controller.secrets import (
     statuses,
 )
 from phiwarden.controller.state import Declared, State
-from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rotation.verdict import Finding, Standing
 from tests.boundary.declarations import clinic
+from tests.controller.made import idle_queues
 from tests.rotation.made import DAY, NOW, OLD, SECOND, YOUNG, change, declared, delivery, secret
 
 PLACE = ("records", "db")
@@ -266,17 +265,7 @@ def observer() -> SecretObserver:
     """Return an observer of a declaration with one secret."""
     known = State()
     known.declare(Declared("portal", "uid", 1, "", spec(AGED), None, False, ()))
-
-    async def work(key: object) -> None:
-        raise AssertionError(f"nobody works on {key}")
-
-    queues = Queues(
-        WorkQueue("workloads", work),
-        WorkQueue("audits", work),
-        WorkQueue("turns", work),
-        WorkQueue("ways", work),
-    )
-    return SecretObserver(known, queues, lambda: NOW, lambda _: None)
+    return SecretObserver(known, idle_queues(), lambda: NOW, lambda _: None)
 
 
 def body(written: dt.datetime, fingerprint: str = "a", uid: str = "u", **labels: str) -> Any:

@@ -10,13 +10,15 @@ from phiwarden.boundary.compile import compile_boundary
 from phiwarden.boundary.model import Facts
 from phiwarden.preview.model import Cluster, Declared, Fate, Outlook
 from phiwarden.preview.outlook import outlooks
+from phiwarden.remediation.history import digest_of
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.examples import ZONE, manifest, pod_template
 from phiwarden.rulebook.model import Example
-from phiwarden.rulebook.shapes import POD_SHAPES, Kind
+from phiwarden.rulebook.shapes import BUDGET, CONTROLLER_REVISION, POD_SHAPES, Kind
 
 TODAY = dt.date(2026, 11, 20)
 NOW = "2026-11-20T12:00:00Z"
+AT = dt.datetime.fromisoformat(NOW)
 NAMESPACE = "portal-clinical"
 KINDS = {kind.kind: kind for shape in POD_SHAPES for kind in shape.kinds}
 Object = dict[str, Any]
@@ -58,19 +60,26 @@ def namespaces(*standing: Declared) -> dict[str, Object]:
     return {body["metadata"]["name"]: body for body in made}
 
 
-def cluster(*objects: Object, standing: Declared | None = None, **fields: Any) -> Cluster:
+def budget(name: str = "all", **spec: Any) -> Object:
+    """Return a PodDisruptionBudget, of every pod if nothing else is said."""
+    return thing(BUDGET, name, spec={"selector": {}, "maxUnavailable": 1, **spec})
+
+
+def cluster(
+    *objects: Object, standing: Declared | None = None, protected: bool = True, **fields: Any
+) -> Cluster:
     """Return a cluster in which a declaration stands, or only a namespace of nobody."""
     found = [standing] if standing is not None else []
     known = {
         "workloads": {each.name: each for each in found},
         "namespaces": namespaces(*found) or {NAMESPACE: {"metadata": {"name": NAMESPACE}}},
-        "objects": {NAMESPACE: objects},
+        "objects": {NAMESPACE: (*objects, *([budget()] if protected else []))},
     }
     return Cluster(**{**known, **fields})
 
 
 def plan(to_be: Declared, around: Cluster) -> Outlook:
-    (found,) = outlooks([to_be], around, standard_judge(), TODAY)
+    (found,) = outlooks([to_be], around, standard_judge(), AT)
     return found
 
 
@@ -92,9 +101,13 @@ def thing(kind: Kind, name: str, *, owner: str | None = None, **fields: Any) -> 
 
 
 def owned(body: Object, owner: str | None) -> Object:
-    metadata = {**body["metadata"], "uid": f"{body['kind']}/{body['metadata']['name']}"}
+    uid = f"{body['kind']}/{body['metadata']['name']}"
+    metadata = {**body["metadata"], "uid": uid, "resourceVersion": "7"}
     if owner is not None:
-        metadata["ownerReferences"] = [{"uid": owner, "controller": True}]
+        kind, _, name = owner.partition("/")
+        version = KINDS[kind].api_version if kind in KINDS else "somebody.example/v1"
+        named = {"apiVersion": version, "kind": kind, "name": name, "uid": owner}
+        metadata["ownerReferences"] = [{**named, "controller": True}]
     return {**body, "metadata": metadata}
 
 
@@ -102,4 +115,41 @@ def revision(of: str, number: int, **container: Any) -> Object:
     """Return a ReplicaSet that keeps a revision of a Deployment."""
     body = runs("ReplicaSet", f"{of}-{number}", owner=f"Deployment/{of}", **container)
     body["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": str(number)}
+    return body
+
+
+def kept(kind: str, number: int, of: str = "app", **container: Any) -> Object:
+    """Return what keeps a revision of a Deployment, StatefulSet or DaemonSet."""
+    if kind == "Deployment":
+        return revision(of, number, **container)
+    template = pod_template(Example(container=container))
+    data = {"spec": {"template": {**template, "$patch": "replace"}}}
+    name, owner = f"{of}-{number}", f"{kind}/{of}"
+    return thing(CONTROLLER_REVISION, name, owner=owner, data=data, revision=number)
+
+
+def history(kind: str, *worked: Object, of: str = "app", **status: Any) -> Object:
+    """Return what is remembered of a workload: containers of templates that worked, and more."""
+    digests = [digest_of(pod_template(Example(container=container))) for container in worked]
+    owner = {"apiVersion": KINDS[kind].api_version, "kind": kind, "name": of, "uid": f"{kind}/{of}"}
+    return {
+        "metadata": {
+            "name": f"{kind.lower()}.{of}",
+            "namespace": NAMESPACE,
+            "ownerReferences": [owner],
+        },
+        "spec": {"kind": kind, "name": of},
+        "status": {"worked": [{"template": d, "time": NOW} for d in digests], **status},
+    }
+
+
+def remembered(*histories: Object) -> dict[str, tuple[Object, ...]]:
+    """Return what a cluster remembers of the workloads of the one namespace."""
+    return {NAMESPACE: histories}
+
+
+def pod_of(owner: str, **labels: str) -> Object:
+    """Return a pod that the controller of that uid made, with further labels."""
+    body = runs("Pod", f"{owner.partition('/')[2]}-x", owner=owner)
+    body["metadata"]["labels"] = {"app": "app", **labels}
     return body

@@ -10,11 +10,15 @@ from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.preview.model import Change, Consequence, Gap
 from phiwarden.rulebook.shapes import NETWORK_POLICY, SERVICE
 from tests.preview.clusters import (
+    NAMESPACE,
     Object,
+    budget,
     cluster,
     declared,
     fates,
+    history,
     plan,
+    remembered,
     revision,
     runs,
     thing,
@@ -53,11 +57,19 @@ DIRECT, SUPPORT, ADMIN = ClinicalImpact
         (SUPPORT, runs("Deployment", **TAG), Consequence.ISOLATED),
         (ADMIN, runs("Deployment", **TAG), Consequence.SCALED_TO_ZERO),
         (DIRECT, runs("StatefulSet", **TAG), Consequence.HELD),
-        (SUPPORT, runs("StatefulSet", **TAG), Consequence.REFUSED),
-        (ADMIN, runs("DaemonSet", **TAG), Consequence.REFUSED),
-        (DIRECT, runs("CronJob", **TAG), Consequence.REFUSED),
-        (ADMIN, runs("Job", **TAG), Consequence.REFUSED),
-        (DIRECT, runs("Pod", **TAG), Consequence.REFUSED),
+        (SUPPORT, runs("StatefulSet", **TAG), Consequence.ISOLATED),
+        (ADMIN, runs("StatefulSet", **TAG), Consequence.SCALED_TO_ZERO),
+        (DIRECT, runs("DaemonSet", **TAG), Consequence.HELD),
+        (SUPPORT, runs("DaemonSet", **TAG), Consequence.ISOLATED),
+        (ADMIN, runs("DaemonSet", **TAG), Consequence.ISOLATED),
+        (DIRECT, runs("CronJob", **TAG), Consequence.HELD),
+        (SUPPORT, runs("CronJob", **TAG), Consequence.SUSPENDED),
+        (ADMIN, runs("CronJob", **TAG), Consequence.SUSPENDED),
+        (DIRECT, runs("Job", **TAG), Consequence.HELD),
+        (SUPPORT, runs("Job", **TAG), Consequence.ISOLATED),
+        (ADMIN, runs("Job", **TAG), Consequence.SUSPENDED),
+        (DIRECT, runs("Pod", **TAG), Consequence.HELD),
+        (ADMIN, runs("Pod", **TAG), Consequence.ISOLATED),
         (DIRECT, runs("ReplicaSet", **TAG), Consequence.REFUSED),
         (DIRECT, runs("Deployment", **LOOSE), Consequence.REFUSED),
         (SUPPORT, runs("Deployment", **LOOSE), Consequence.WARNED),
@@ -79,6 +91,9 @@ def test_the_newest_revision_that_keeps_the_rules_is_named_with_its_images() -> 
         revision("app", 2, **good, env=[{"name": "RELEASE", "value": "2"}]),
         revision("app", 3, **TAG),
         revision("other", 9),
+        histories=remembered(
+            history("Deployment", {}, {**good, "env": [{"name": "RELEASE", "value": "2"}]})
+        ),
     )
     fate = fates(plan(declared(), found))["Deployment/app"]
     assert (fate.then, fate.revision) == (Consequence.ROLLED_BACK, 2)
@@ -152,11 +167,12 @@ def test_worst_comes_first_and_the_rest_is_counted() -> None:
         runs("Deployment", "good"),
         runs("StatefulSet", "also-good"),
         DOOR,
-        runs("Job", **TAG),
+        runs("ReplicaSet", **TAG),
         runs("Deployment", "bad", **TAG),
         revision("bad", 1),
         runs("Deployment", "worse", **TAG),
         standing=declared(enforcement="warn"),
+        histories=remembered(history("Deployment", {}, of="bad")),
     )
     outlook = plan(declared(clinicalImpact="administrative"), found)
     (clinical,) = outlook.zones
@@ -202,3 +218,34 @@ def test_what_phiwarden_wrote_is_not_judged() -> None:
     }
     theirs = thing(NETWORK_POLICY, "theirs", spec={"podSelector": {}})
     assert fates(plan(declared(), cluster(ours, theirs))).keys() == {"NetworkPolicy/theirs"}
+
+
+UNPROTECTED = {"Deployment/app": (Consequence.WARNED, ["PHI-REL-002"])}
+
+
+@pytest.mark.parametrize(
+    ("budgets", "told"),
+    [
+        ((), UNPROTECTED),
+        ((budget(),), {}),
+        ((budget(selector={"matchLabels": {"app": "app"}}),), {}),
+        ((budget(selector={"matchLabels": {"app": "other"}}),), UNPROTECTED),
+        ((budget(maxUnavailable=2),), UNPROTECTED),
+    ],
+)
+def test_direct_care_without_a_budget_is_warned_at_worst(
+    budgets: tuple[Object, ...], told: dict[str, Any]
+) -> None:
+    around = cluster(runs("Deployment"), *budgets, protected=False)
+    outlook = plan(declared(), around)
+    found = {
+        name: (fate.then, [broken.rule for broken in fate.broken])
+        for name, fate in fates(outlook).items()
+    }
+    assert (found, outlook.judged, outlook.hard) == (told, 1, False)
+
+
+def test_where_budgets_may_not_be_read_nothing_is_said_of_them() -> None:
+    gap = Gap("PodDisruptionBudget", NAMESPACE, "not permitted")
+    around = cluster(runs("Deployment"), protected=False, gaps=(gap,))
+    assert fates(plan(declared(), around)) == {}

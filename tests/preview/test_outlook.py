@@ -11,8 +11,8 @@ from phiwarden.preview.model import Cluster, Declared, Gap, NamespaceFate
 from phiwarden.preview.outlook import claimed, namespaces_to_read, outlooks
 from phiwarden.rulebook.evaluate import standard_judge
 from tests.preview.clusters import (
+    AT,
     NAMESPACE,
-    TODAY,
     cluster,
     declared,
     namespaces,
@@ -77,7 +77,7 @@ def test_of_two_new_declarations_one_gets_the_namespace() -> None:
         declared("b", zones=zone(namespace="shared")),
         declared("a", zones=zone(namespace="shared")),
     ]
-    found = outlooks(both, EMPTY, standard_judge(), TODAY)
+    found = outlooks(both, EMPTY, standard_judge(), AT)
     assert {outlook.workload: outlook.zones[0].fate for outlook in found} == {
         "a": NamespaceFate.MADE,
         "b": NamespaceFate.REFUSED,

@@ -48,6 +48,15 @@ def test_what_nobody_here_controls_is_judged(owner: str | None) -> None:
     ]
 
 
+def test_pods_of_what_is_not_looked_at_while_it_runs_are_judged_one_by_one() -> None:
+    assert names(
+        runs("ReplicaSet", "own"),
+        runs("Pod", "own-x", owner="ReplicaSet/own"),
+        runs("ReplicationController", "old"),
+        runs("Pod", "old-x", owner="ReplicationController/old"),
+    ) == ["ReplicaSet/own", "Pod/own-x", "ReplicationController/old", "Pod/old-x"]
+
+
 def test_an_object_that_carries_no_template_controls_no_pod() -> None:
     assert names(service("web"), runs("Pod", owner="Service/web")) == ["Service/web", "Pod/app"]
 

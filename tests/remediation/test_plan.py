@@ -18,7 +18,7 @@ from phiwarden.boundary.model import Quarantine
 from phiwarden.remediation.history import Revision, digest_of
 from phiwarden.remediation.memory import FIGHT, NOTHING, Memory
 from phiwarden.remediation.plan import (
-    REMEDIED,
+    SUSPENDED,
     Action,
     Case,
     Plan,
@@ -49,6 +49,9 @@ from tests.remediation.made import (
 )
 
 JUDGE = standard_judge()
+STANDING = (*ROLLING, *SUSPENDED)
+"""Kinds that something stands for: a Pod of its own is another matter."""
+
 DIRECT, SUPPORT, OFFICE = (
     ClinicalImpact.DIRECT_CARE,
     ClinicalImpact.CARE_SUPPORT,
@@ -159,7 +162,7 @@ def test_a_revision_that_could_not_start_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("kind", "impact", "action"),
     [
-        *((kind, DIRECT, Action.HOLD) for kind in REMEDIED),
+        *((kind, DIRECT, Action.HOLD) for kind in STANDING),
         ("Deployment", SUPPORT, Action.ISOLATE),
         ("StatefulSet", SUPPORT, Action.ISOLATE),
         ("DaemonSet", SUPPORT, Action.ISOLATE),
@@ -243,7 +246,7 @@ def test_what_people_have_to_do_after_a_put_back_is_said(
 
 
 @pytest.mark.parametrize("impact", ClinicalImpact)
-@pytest.mark.parametrize("kind", REMEDIED)
+@pytest.mark.parametrize("kind", STANDING)
 @pytest.mark.parametrize(
     ("metadata", "spec", "paused"),
     [
@@ -263,7 +266,7 @@ def test_what_people_work_on_is_left_alone(
     assert found.held is (impact == DIRECT and not metadata)
 
 
-@pytest.mark.parametrize("kind", REMEDIED)
+@pytest.mark.parametrize("kind", STANDING)
 @pytest.mark.parametrize(
     ("impact", "broken", "held"),
     [
@@ -300,8 +303,8 @@ def test_a_job_that_is_over_harms_nobody(kind: str, conditions: Any, ended: bool
 
 
 def test_a_history_is_asked_for_where_it_decides() -> None:
-    assert [kind for kind in REMEDIED if needs_history(kind, [LOOSE, BROKEN])] == list(ROLLING)
-    assert not any(needs_history(kind, [LOOSE]) for kind in REMEDIED)
+    assert [kind for kind in STANDING if needs_history(kind, [LOOSE, BROKEN])] == list(ROLLING)
+    assert not any(needs_history(kind, [LOOSE]) for kind in STANDING)
 
 
 # Whoever insists
@@ -416,7 +419,7 @@ strategies = st.sampled_from(
 
 @st.composite
 def bodies(draw: st.DrawFn, templates: Sequence[dict[str, Any]] = TEMPLATES) -> dict[str, Any]:
-    kind = draw(st.sampled_from(REMEDIED))
+    kind = draw(st.sampled_from(STANDING))
     spec: dict[str, Any] = {}
     if kind in ("Deployment", "StatefulSet"):
         spec["replicas"] = draw(st.integers(0, 4))

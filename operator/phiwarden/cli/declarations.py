@@ -14,6 +14,7 @@ from phiwarden.boundary.model import AgreementStanding, Facts
 from phiwarden.cli.manifests.objects import Level, Manifest
 from phiwarden.cli.report import Finding, Judged, Problem
 from phiwarden.rulebook import declared
+from phiwarden.rulebook.budgets import Budget
 from phiwarden.rulebook.declaration import KIND, Declaration, FieldError, declaration
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
@@ -30,10 +31,12 @@ class Zones:
     Attributes:
         boundaries: namespace to the boundary of its zone.
         default: namespace of an object that names none; None if it must name one.
+        budgets: namespace to the PodDisruptionBudgets among the manifests.
     """
 
     boundaries: Mapping[str, ZoneBoundary]
     default: str | None = None
+    budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
 
     def in_words(self) -> str:
         """Return every zone with its namespace."""

@@ -46,6 +46,27 @@ def read_declarations(asked: Iterable[str], now: dt.datetime) -> tuple[Declared,
     return tuple(found.values())
 
 
+def with_standing(
+    declared: Iterable[Declared], standing: Iterable[str], cluster: Cluster
+) -> tuple[Declared, ...]:
+    """Return declarations together with some that stand; one that is declared anew is so once.
+
+    Raises:
+        NotAccepted: naming each that cannot be read.
+    """
+    found = {each.name: each for each in declared}
+    asked = [name for name in standing if name not in found]
+    if missed := [name for name in asked if name not in cluster.workloads]:
+        raise NotAccepted("\n".join(f"{KIND} {name}: {_why_not(name, cluster)}" for name in missed))
+    return (*found.values(), *(cluster.workloads[name] for name in dict.fromkeys(asked)))
+
+
+def _why_not(name: str, cluster: Cluster) -> str:
+    """Return why a PHIWorkload of a name was not read."""
+    reasons = (gap.why for gap in cluster.gaps if gap.what in (KIND, f"{KIND} {name}"))
+    return next(reasons, "there is none in this cluster")
+
+
 def check_changes(declared: Iterable[Declared], cluster: Cluster) -> None:
     """Check that what stands may become what is declared.
 

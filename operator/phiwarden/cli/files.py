@@ -5,19 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from phiwarden.api import names
 from phiwarden.cli.declarations import Declarations, Zones, is_declaration
 from phiwarden.cli.judging import judge_texts
+from phiwarden.cli.manifests.documents import mentioning
 from phiwarden.cli.manifests.objects import Level, Manifest, Remark, manifests
 from phiwarden.cli.manifests.sources import Source, Unread, read, sources
 from phiwarden.cli.report import Problem, Report
 from phiwarden.cli.verdicts import Verdicts, problem_of
+from phiwarden.rulebook.budgets import Budget, budget_of
 from phiwarden.rulebook.declaration import KIND
 from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.shapes import BUDGET
 
 
 def check_files(
@@ -55,6 +58,7 @@ def check_files(
     if not zones.boundaries:
         # There is nothing to judge by, and the problems say why.
         return Report(tuple(declarations.judged), _once(*declarations.problems, *problems))
+    zones = replace(zones, budgets=_budgets(texts, zones.default))
     found = judge_texts(texts, zones, judge)
     problems += [*found.problems, *_without_namespace(found.homeless, zones)]
     if found == Verdicts() and not problems and not any(map(_may_declare, texts)):
@@ -116,6 +120,25 @@ def _declared_in(texts: Iterable[Source], *, but_not_in: Iterable[Path]) -> Iter
             for found in manifests(text):
                 if isinstance(found, Manifest) and is_declaration(found):
                     yield found
+
+
+def _budgets(texts: Iterable[Source], default: str | None) -> Mapping[str, tuple[Budget, ...]]:
+    """Return the PodDisruptionBudgets among the manifests, by namespace.
+
+    What they protect may stand in any other text, and be judged by another process.
+    """
+    found: dict[str, list[Budget]] = {}
+    for text in texts:
+        part = replace(text, text=mentioning(text.text, BUDGET.kind))
+        for each in manifests(part):
+            if isinstance(each, Manifest) and (each.group, each.kind) == (
+                BUDGET.group,
+                BUDGET.kind,
+            ):
+                namespace = each.namespace or default
+                if namespace is not None:
+                    found.setdefault(namespace, []).append(budget_of(each.value))
+    return {namespace: tuple(budgets) for namespace, budgets in found.items()}
 
 
 def _may_declare(text: Source) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from phiwarden.api import names
@@ -13,8 +14,9 @@ from phiwarden.cli.report import Judged, Problem, Report
 from phiwarden.cli.verdicts import verdict
 from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.cluster.resources import collection
+from phiwarden.rulebook.budgets import Budget, budget_of
 from phiwarden.rulebook.evaluate import Judge
-from phiwarden.rulebook.shapes import NAMESPACE, OWNED, Kind
+from phiwarden.rulebook.shapes import BUDGET, NAMESPACE, OWNED, Kind
 from phiwarden.rulebook.subjects import SUBJECTS
 
 Object = dict[str, Any]
@@ -23,8 +25,9 @@ _UNREAD: Final = ("scale", "secrets", "endpoints", "revisions")
 """Subjects that are not looked at: the scale is the object's own; a Secret would come with its
 values; and what controllers wrote cannot be told from what was written by hand."""
 
-READ: Final = tuple(
-    kind for subject in SUBJECTS if subject.name not in _UNREAD for kind in subject.kinds
+READ: Final = (
+    *(kind for subject in SUBJECTS if subject.name not in _UNREAD for kind in subject.kinds),
+    BUDGET,
 )
 
 
@@ -44,21 +47,42 @@ def live(namespace: str, judge: Judge, *, kubeconfig: str | None = None) -> Repo
         NotReadable: the API server does not answer or refuses, or the namespace is no zone.
     """
     try:
-        boundary, objects, problems = asyncio.run(_read(namespace, kubeconfig))
+        read = asyncio.run(_read(namespace, kubeconfig))
     except ClusterError as error:
         raise NotReadable(f"namespace {namespace} cannot be read: {error}") from error
-    return _report(namespace, boundary, objects, problems, judge)
+    return _report(namespace, read, judge)
 
 
-async def _read(
-    namespace: str, kubeconfig: str | None
-) -> tuple[ZoneBoundary, list[tuple[Kind, Object]], tuple[Problem, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a zone.
+
+    Attributes:
+        boundary: the one that its Namespace carries.
+        objects: everything in it that rules read.
+        budgets: its PodDisruptionBudgets; None if they may not be listed.
+        problems: what may not be listed.
+    """
+
+    boundary: ZoneBoundary
+    objects: list[tuple[Kind, Object]]
+    budgets: tuple[Budget, ...] | None
+    problems: tuple[Problem, ...]
+
+
+async def _read(namespace: str, kubeconfig: str | None) -> _Read:
     async with Api.as_user(kubeconfig) as api:
         found = await api.get(NAMESPACE, None, namespace)
         boundary = _boundary(namespace, found)
         lists = await asyncio.gather(*(_listed(api, kind, namespace) for kind in READ))
-    objects = [(kind, item) for kind, (items, _) in zip(READ, lists, strict=True) for item in items]
-    return boundary, objects, tuple(problem for _, problem in lists if problem is not None)
+    answers = dict(zip(READ, lists, strict=True))
+    listed, refused = answers[BUDGET]
+    return _Read(
+        boundary,
+        [(kind, item) for kind, (items, _) in answers.items() for item in items],
+        tuple(map(budget_of, listed)) if refused is None else None,
+        tuple(problem for _, problem in lists if problem is not None),
+    )
 
 
 async def _listed(api: Api, kind: Kind, namespace: str) -> tuple[list[Object], Problem | None]:
@@ -89,23 +113,18 @@ def _boundary(namespace: str, found: Mapping[str, Any] | None) -> ZoneBoundary:
         ) from error
 
 
-def _report(
-    namespace: str,
-    boundary: ZoneBoundary,
-    objects: Sequence[tuple[Kind, Object]],
-    problems: tuple[Problem, ...],
-    judge: Judge,
-) -> Report:
+def _report(namespace: str, read: _Read, judge: Judge) -> Report:
     judged: list[Judged] = []
     rules: dict[str, frozenset[str]] = {}
-    for kind, body in objects:
+    for kind, body in read.objects:
         value = {**body, "apiVersion": kind.api_version, "kind": kind.kind}
         found = verdict(
             Manifest(f"namespace/{namespace}", value),
             namespace,
-            boundary,
+            read.boundary,
             judge,
             trusted=kind in OWNED and _is_ours(body),
+            budgets=read.budgets,
         )
         broken = frozenset(finding.failure.rule for finding in found.findings)
         rules[str(body["metadata"].get("uid"))] = broken
@@ -113,10 +132,10 @@ def _report(
     return Report(
         tuple(
             found
-            for found, (_, body) in zip(judged, objects, strict=True)
+            for found, (_, body) in zip(judged, read.objects, strict=True)
             if not _said_already(found, body, rules)
         ),
-        problems,
+        read.problems,
     )
 
 

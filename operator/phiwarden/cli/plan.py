@@ -26,20 +26,30 @@ class Format(StrEnum):
 
 
 HELP: Final = (
-    "Tell what would become of what runs now if a declaration were applied.\n\n"
+    "Tell what would become of what runs now if a declaration were applied, or if phiwarden looked"
+    " at it now by the one that stands.\n\n"
     "Which objects would be refused at their next change, warned about, rolled back, set apart or"
-    " stopped; which flows would open or close. The cluster is read with your own rights, and"
-    " nothing is written to it.\n\n"
+    " stopped, and by what patches; which flows would open or close. The cluster is read with your"
+    " own rights, and nothing is written to it.\n\n"
     "\b\n"
-    "  kubectl phi plan -f workload.yaml\n\n"
+    "  kubectl phi plan -f workload.yaml\n"
+    "  kubectl phi plan portal\n\n"
     "Exit codes: 0, nothing would be refused or put back; 1, something would be; 2, not all can be"
     " told: the file is wrong, or something may not be read. 2 wins over 1."
 )
 
 
 def plan(
+    workloads: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORKLOAD]...",
+            help="PHIWorkloads of the cluster, as they stand.",
+            show_default=False,
+        ),
+    ] = None,
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "-f",
             "--filename",
@@ -47,7 +57,7 @@ def plan(
             help="PHIWorkload declarations; may be given again. - for a pipe.",
             show_default=False,
         ),
-    ],
+    ] = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     rules: RulesFolder = None,
@@ -61,17 +71,19 @@ def plan(
     from phiwarden.cluster.client import ClusterError, Unreachable  # noqa: PLC0415
     from phiwarden.preview.outlook import outlooks  # noqa: PLC0415
 
+    if not files and not workloads:
+        raise stopped("plan", "nothing to plan for: give a file with -f, or name a PHIWorkload")
     judge = judge_of(rules_in(rules))
     now = datetime.now(UTC)
     try:
-        declared = read_declarations(files, now)
-        cluster = asyncio.run(_survey(declared, kubeconfig, context))
+        asked = read_declarations(files, now) if files else ()
+        declared, cluster = asyncio.run(_survey(asked, workloads or (), kubeconfig, context))
         check_changes(declared, cluster)
     except Unreachable as error:
         raise stopped("plan", f"the API server cannot be reached: {error.__cause__}") from error
     except (NotAccepted, ClusterError) as error:
         raise stopped("plan", str(error)) from error
-    found = outlooks(declared, cluster, judge, now.date())
+    found = outlooks(declared, cluster, judge, now)
     code = exit_code(found, cluster)
     sys.stdout.write(_text(found, cluster, output, code))
     raise typer.Exit(code)
@@ -85,13 +97,16 @@ def exit_code(found: Sequence[Outlook], cluster: Cluster) -> int:
 
 
 async def _survey(
-    declared: Sequence[Declared], kubeconfig: str | None, context: str | None
-) -> Cluster:
+    declared: Sequence[Declared],
+    standing: Sequence[str],
+    kubeconfig: str | None,
+    context: str | None,
+) -> tuple[Sequence[Declared], Cluster]:
     from phiwarden.cli.survey import survey  # noqa: PLC0415
     from phiwarden.cluster.client import Api  # noqa: PLC0415
 
     async with Api.as_user(kubeconfig, context) as api:
-        return await survey(api, declared)
+        return await survey(api, declared, standing)
 
 
 def _text(found: Sequence[Outlook], cluster: Cluster, output: Format, code: int) -> str:

@@ -11,11 +11,14 @@ from pydantic import ValidationError
 
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.storage import declared_classes
+from phiwarden.cli.declared import with_standing
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.preview.model import Cluster, Declared, Gap, Object
 from phiwarden.preview.outlook import claimed, namespaces_to_read
-from phiwarden.rulebook.shapes import NAMESPACE, Kind
+from phiwarden.preview.past import needs_secrets
+from phiwarden.remediation.plan import REMEDIED
+from phiwarden.rulebook.shapes import BUDGET, NAMESPACE, Kind
 from phiwarden.rulebook.subjects import SUBJECTS
 from phiwarden.storage.read import class_of
 from phiwarden.storage.verdict import of_class
@@ -23,9 +26,11 @@ from phiwarden.storage.verdict import of_class
 _AT_ONCE: Final = 16
 """Requests under way; an API server has more to do than to answer this."""
 
-_NEVER_JUDGED: Final = ("status",)
-_BOOKKEEPING: Final = ("managedFields",)
+_WITH_STATUS: Final = (*REMEDIED, "ReplicaSet", "Pod", resources.PHI_HISTORY.kind)
+"""Kinds whose status tells how far a rollout is, whether a Job is over, or what is remembered."""
 
+_WITH_AUTHORS: Final = REMEDIED
+"""Kinds of which it is told who wrote what they have."""
 
 _NEVER_READ: Final = ("Secret",)
 """Kinds whose values must not enter this process, whatever a rule would say of them."""
@@ -34,8 +39,8 @@ _NEVER_READ: Final = ("Secret",)
 def _kinds() -> tuple[tuple[Kind, ...], ...]:
     """Return every kind to list that rules read, in all its versions."""
     by_name: dict[tuple[str, str], list[Kind]] = {}
-    for subject in SUBJECTS:
-        for kind in subject.kinds:
+    for kinds in (*(subject.kinds for subject in SUBJECTS), (BUDGET,)):
+        for kind in kinds:
             subresource = "/" in kind.plural
             if not subresource and kind.kind not in _NEVER_READ:
                 by_name.setdefault((kind.group, kind.kind), []).append(kind)
@@ -45,20 +50,33 @@ def _kinds() -> tuple[tuple[Kind, ...], ...]:
 KINDS: Final = _kinds()
 
 
-async def survey(api: Api, declared: Sequence[Declared]) -> Cluster:
-    """Return what a plan for declarations must know of the cluster.
+async def survey(
+    api: Api, declared: Sequence[Declared], standing: Sequence[str] = ()
+) -> tuple[tuple[Declared, ...], Cluster]:
+    """Return all declarations that a plan is for, and what it must know of the cluster.
 
     What the caller may not read is a gap, and no error.
 
+    Args:
+        api: the API server.
+        declared: declarations to be.
+        standing: names of PHIWorkloads that are planned for as they stand.
+
     Raises:
         ClusterError: the API server does not answer.
+        NotAccepted: one of the names is no PHIWorkload that can be read.
     """
     reader = _Reader(api, asyncio.Semaphore(_AT_ONCE))
     cluster = await reader.workloads()
+    declared = with_standing(declared, standing, cluster)
     if any(declared_classes(zone, each.spec) for each in declared for zone in each.spec.zones):
         cluster = await reader.with_storage(cluster)
     cluster = await reader.with_namespaces(cluster, sorted(claimed(declared, cluster)))
-    return await reader.with_objects(cluster, namespaces_to_read(declared, cluster))
+    names = namespaces_to_read(declared, cluster)
+    cluster = await reader.with_objects(cluster, names)
+    cluster = await reader.with_histories(cluster, names)
+    matter = [name for name in names if needs_secrets(cluster.objects[name])]
+    return declared, await reader.with_secrets(cluster, matter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +164,50 @@ class _Reader:
                         return _gap(kind.kind, namespace, refused)
         return None
 
+    async def with_histories(self, cluster: Cluster, names: Sequence[str]) -> Cluster:
+        """Return the cluster with what is remembered of the workloads of those namespaces."""
+        kind = resources.PHI_HISTORY
+        answers = await asyncio.gather(*(self._objects(name, (kind,)) for name in names))
+        lacks = (kind.kind,) if None in answers else ()
+        return replace(
+            cluster,
+            histories={
+                name: tuple(answer)
+                for name, answer in zip(names, answers, strict=True)
+                if isinstance(answer, list)
+            },
+            gaps=(*cluster.gaps, *(answer for answer in answers if isinstance(answer, Gap))),
+            unknown=tuple(sorted({*cluster.unknown, *lacks})),
+        )
+
+    async def with_secrets(self, cluster: Cluster, names: Sequence[str]) -> Cluster:
+        """Return the cluster with the names of the Secrets of those namespaces.
+
+        Where they may not be listed, a plan is made without: hardly anybody may.
+        """
+        answers = await asyncio.gather(*(self._secrets(name) for name in names))
+        found = zip(names, answers, strict=True)
+        return replace(cluster, secrets={name: a for name, a in found if a is not None})
+
+    async def _secrets(self, namespace: str) -> frozenset[str] | None:
+        path = resources.collection(resources.SECRET, namespace)
+        async with self.slots:
+            try:
+                listed = await self.api.list(path, metadata_only=True)
+            except Refused as refused:
+                if refused.code != 403:
+                    raise
+                return None
+        return frozenset(str(body["metadata"]["name"]) for body in listed)
+
 
 def _slim(body: dict[str, Any], kind: Kind) -> Object:
-    """Return an item of a list with its kind, and without what no rule reads."""
-    metadata = {key: v for key, v in body["metadata"].items() if key not in _BOOKKEEPING}
-    rest = {key: value for key, value in body.items() if key not in _NEVER_JUDGED}
+    """Return an item of a list with its kind, and without what no plan depends on."""
+    metadata, rest = dict(body["metadata"]), dict(body)
+    if kind.kind not in _WITH_AUTHORS:
+        metadata.pop("managedFields", None)
+    if kind.kind not in _WITH_STATUS:
+        rest.pop("status", None)
     return {**rest, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
 
 

@@ -11,10 +11,16 @@ from phiwarden.cli.declarations import Zones, is_declaration
 from phiwarden.cli.manifests.objects import Manifest, Remark, manifests
 from phiwarden.cli.manifests.sources import Source
 from phiwarden.cli.report import Finding, Judged, Problem
+from phiwarden.rulebook.budgets import Budget, unprotected
 from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.shapes import BUDGET
 from phiwarden.rulebook.subjects import SUBJECTS
 
-_READ: Final = {(kind.group, kind.kind) for subject in SUBJECTS for kind in subject.kinds}
+_READ: Final = {
+    (kind.group, kind.kind)
+    for kinds in (*(subject.kinds for subject in SUBJECTS), (BUDGET,))
+    for kind in kinds
+}
 
 
 def is_read(manifest: Manifest) -> bool:
@@ -77,7 +83,8 @@ def verdicts(source: Source, zones: Zones, judge: Judge) -> Verdicts:
         elif (boundary := zones.boundaries.get(namespace)) is None:
             elsewhere.append(namespace)
         else:
-            judged.append(verdict(found, namespace, boundary, judge))
+            budgets = zones.budgets.get(namespace, ())
+            judged.append(verdict(found, namespace, boundary, judge, budgets=budgets))
     return Verdicts(tuple(judged), tuple(problems), tuple(homeless), tuple(elsewhere), unread)
 
 
@@ -88,6 +95,7 @@ def verdict(
     judge: Judge,
     *,
     trusted: bool = False,
+    budgets: Iterable[Budget] | None = None,
 ) -> Judged:
     """Return a manifest with every rule that it breaks in a zone.
 
@@ -97,8 +105,12 @@ def verdict(
         boundary: the zone's.
         judge: the rulebook.
         trusted: whether phiwarden itself wrote the object.
+        budgets: the namespace's PodDisruptionBudgets; None where nobody looked.
     """
     failures = judge.failures(manifest.value, boundary, trusted=trusted)
+    lack = unprotected(manifest.value, boundary, budgets) if budgets is not None else None
+    if lack is not None:
+        failures = (*failures, lack)
     return Judged(
         manifest.source,
         manifest.place(),

@@ -18,15 +18,15 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from phiwarden import __version__
-from phiwarden.api import names
+from phiwarden.api import names, patches
 from phiwarden.cluster.resources import collection, item
 from phiwarden.rulebook.shapes import Kind
 
 Object = dict[str, Any]
 
 APPLY: Final = "application/apply-patch+yaml"
-JSON_PATCH: Final = "application/json-patch+json"
-MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = patches.JSON_PATCH
+MERGE_PATCH: Final = patches.MERGE_PATCH
 
 _JSON: Final = "application/json"
 _METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
@@ -195,12 +195,7 @@ class Api:
     ) -> Object:
         """Patch an object (JSON Patch), only if nobody changed it since it was read as `body`."""
         metadata = body["metadata"]
-        version = {
-            "op": "test",
-            "path": "/metadata/resourceVersion",
-            "value": metadata["resourceVersion"],
-        }
-        patch = [version, *operations]
+        patch = patches.guarded(body, *operations)
         place = (metadata.get("namespace"), metadata["name"])
         return await self.patch(kind, *place, patch, content=JSON_PATCH)
 

@@ -12,8 +12,9 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.controller.authority import may_act
-from phiwarden.controller.budget import Budget
 from phiwarden.controller.observe import AUDITED, verdicts_changed
+from phiwarden.controller.pace import Pace
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.state import State, Verdict
@@ -21,6 +22,7 @@ from phiwarden.controller.ways_back import WaysBack
 from phiwarden.remediation.plan import REMEDIED
 from phiwarden.remediation.rollout import ROLLING
 from phiwarden.rotation.consumers import env_secrets
+from phiwarden.rulebook.budgets import unprotected
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
@@ -42,8 +44,9 @@ class Auditor:
     queues: Queues
     judge: Judge
     remedy: Remedy
-    budget: Budget
+    pace: Pace
     ways_back: WaysBack
+    pods: PodObserver
 
     async def audit(self, key: AuditKey) -> None:
         """Judge an object that was seen, and have it put back if it must be."""
@@ -90,7 +93,7 @@ class Auditor:
                 self.remedy.waits(key, waiting=False)
         finally:
             if not acted:
-                self.budget.give_back()
+                self.pace.give_back()
 
     async def _forget(self, key: AuditKey) -> None:
         await self.remedy.forget(key)
@@ -106,11 +109,12 @@ class Auditor:
             *(
                 self.api.list(resources.collection(resources.WORKLOADS[kind], namespace))
                 for kind in AUDITED
-            )
+            ),
+            self.pods.judgeable(namespace),
         )
         self.state.verdicts.pop(namespace, None)
         later = self.queues.later[namespace] = {}
-        for kind, objects in zip(AUDITED, lists, strict=True):
+        for kind, objects in zip((*AUDITED, "Pod"), lists, strict=True):
             for listed in objects:
                 body = {**listed, "kind": kind}
                 key = AuditKey(kind, namespace, body["metadata"]["name"])
@@ -133,8 +137,13 @@ class Auditor:
     ) -> tuple[Failure, ...]:
         """Judge an object; a huge one aside, so that nothing else has to wait for it."""
         if container_count(body) <= JUDGED_AT_ONCE:
-            return self.judge.failures(body, boundary)
-        return await asyncio.to_thread(self.judge.failures, body, boundary)
+            failures = self.judge.failures(body, boundary)
+        else:
+            failures = await asyncio.to_thread(self.judge.failures, body, boundary)
+        # Last, with nothing waited for after it: budgets that change later have all judged again.
+        namespace = body["metadata"]["namespace"]
+        lack = unprotected(body, boundary, self.state.budgets.get(namespace, ()))
+        return failures if lack is None else (*failures, lack)
 
     def _note(
         self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]

@@ -11,14 +11,14 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
-from pydantic import ValidationError
 
 from phiwarden.api import names
-from phiwarden.api.history import HistorySpec, HistoryStatus
+from phiwarden.api.history import HistorySpec
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.workqueue import WorkQueue
+from phiwarden.remediation.kept import Unreadable, kept
 from phiwarden.remediation.memory import NOTHING, Memory, with_worked
 
 log = structlog.get_logger(__name__)
@@ -198,16 +198,12 @@ def _name(key: AuditKey) -> str:
 
 
 def _read(body: Mapping[str, Any]) -> tuple[AuditKey, Owner, Memory] | None:
-    metadata = body["metadata"]
     try:
-        spec = HistorySpec.model_validate(body.get("spec") or {})
-        memory = HistoryStatus.model_validate(body.get("status") or {})
-    except ValidationError:
-        # Of a newer version, or not ours: what is not known is not relied on.
-        log.warning("history.unreadable", namespace=metadata["namespace"])
+        found = kept(body)
+    except Unreadable:
+        log.warning("history.unreadable", namespace=body["metadata"]["namespace"])
         return None
-    for owner in metadata.get("ownerReferences") or ():
-        if (owner["kind"], owner["name"]) == (spec.kind, spec.name):
-            key = AuditKey(spec.kind, metadata["namespace"], spec.name)
-            return key, Owner(owner["uid"], owner["apiVersion"]), memory
-    return None
+    if found is None:
+        return None
+    key = AuditKey(found.kind, found.namespace, found.name)
+    return key, Owner(found.uid, found.api_version), found.memory

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phiwarden.api import names
 from phiwarden.boundary.model import Quarantine
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import MERGE_PATCH, Api, Refused
+from phiwarden.cluster.client import Api
 from phiwarden.cluster.selectors import selector
+from phiwarden.controller.pods import label_pod
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.state import State
 from phiwarden.remediation.history import (
@@ -19,8 +19,10 @@ from phiwarden.remediation.history import (
     controller_of,
     digest_of,
     kept_revisions,
+    pod_owners,
     revisions,
 )
+from phiwarden.remediation.steps import labels
 
 
 @dataclass
@@ -64,13 +66,10 @@ class Isolation:
         """
         if key.kind == "CronJob":
             return []
-        owners = {body["metadata"]["uid"]}
-        if key.kind == "Deployment":
-            owners = {
-                replica_set["metadata"]["uid"]
-                for replica_set in await self._replica_sets(key, body)
-                if controller_of(replica_set) in owners
-            }
+        if key.kind == "Pod":
+            return [dict(body)]
+        replica_sets = await self._replica_sets(key, body) if key.kind == "Deployment" else ()
+        owners = pod_owners(body, replica_sets)
         path = resources.collection(resources.POD, key.namespace)
         found = await self.api.list(path, _matching(body))
         return [pod for pod in found if controller_of(pod) in owners]
@@ -78,28 +77,14 @@ class Isolation:
     async def label(
         self, key: AuditKey, body: Mapping[str, Any], quarantine: Quarantine | None
     ) -> int:
-        """Mark an object's own pods as cut off, or no longer; return how many changed.
-
-        A label on the pods and not on the template: the template stays the
-        team's, and nothing restarts.
-        """
-        patch = {"metadata": {"labels": {names.QUARANTINE: quarantine}}}
-        wrong = [
-            pod["metadata"]["name"]
-            for pod in await self.pods(key, body)
-            if (pod["metadata"].get("labels") or {}).get(names.QUARANTINE) != quarantine
-        ]
-        await asyncio.gather(*(self._label_pod(key.namespace, name, patch) for name in wrong))
+        """Mark an object's own pods as cut off, or no longer; return how many changed."""
+        steps = labels(await self.pods(key, body), quarantine)
         if quarantine is not None:
             self.state.labelled.add(key.namespace)
-        return len(wrong)
-
-    async def _label_pod(self, namespace: str, name: str, patch: Any) -> None:
-        try:
-            await self.api.patch(resources.POD, namespace, name, patch, content=MERGE_PATCH)
-        except Refused as refused:
-            if refused.code != 404:
-                raise
+        await asyncio.gather(
+            *(label_pod(self.api, key.namespace, step.name, quarantine) for step in steps)
+        )
+        return len(steps)
 
     async def _replica_sets(self, key: AuditKey, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the ReplicaSets that a Deployment's selector matches."""

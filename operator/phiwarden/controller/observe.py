@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from phiwarden.api import names
+from phiwarden.api.rollback import Rollback
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.claims import standing
 from phiwarden.boundary.endpoints import SLICE, api_servers
@@ -21,9 +22,12 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.optional import Optional
 from phiwarden.cluster.reflector import Key, Reflector
+from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.running import gone
 from phiwarden.controller.secrets import SELECTED, SecretObserver
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
 from phiwarden.controller.stores import StorageObserver
@@ -31,7 +35,7 @@ from phiwarden.probe.proof import proof_of
 from phiwarden.rulebook import shapes
 
 AUDITED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
-"""Kinds that are judged while they run. ReplicaSets and Pods follow from them."""
+"""Kinds that are judged while they run. ReplicaSets and most Pods follow from them."""
 
 
 def declared(body: Mapping[str, Any], known: Declared | None = None) -> Declared:
@@ -79,6 +83,8 @@ class Observer:
     clock: Clock
     stores: StorageObserver
     secrets: SecretObserver
+    budgets: BudgetObserver
+    pods: PodObserver
     _settling: asyncio.TimerHandle | None = None
 
     def reflectors(self, api: Api) -> tuple[list[Reflector], list[Reflector]]:
@@ -100,6 +106,7 @@ class Observer:
             _follow(api, resources.STORAGE_CLASS, self.stores.storage_class),
             _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
             _follow(api, shapes.CLAIM, self.stores.claim),
+            _follow(api, shapes.BUDGET, self.budgets.seen),
         ]
         if self.state.watches_secrets:
             path = resources.collection(resources.SECRET)
@@ -148,6 +155,9 @@ class Observer:
         self.queues.workloads.add(name)
         for namespace in _zone_namespaces(now):
             self._unbar(namespace)
+            if before is not None and _rollback(before) != _rollback(now):
+                # A rollout that failed by now is looked at as it is declared now.
+                self.state.judged.pop(namespace, None)
         # A namespace that this one gave up or contests may be another's now.
         for seen in (before, now):
             for namespace in _zone_namespaces(seen):
@@ -302,24 +312,16 @@ class Observer:
     def _audited(self, kind: str) -> Any:
         def seen(key: Key, body: Mapping[str, Any] | None) -> None:
             namespace, name = key
+            self.pods.owner(kind, key, body)
             if namespace not in self.state.boundaries:
                 return
             self.queues.later.get(namespace, {}).pop(AuditKey(kind, namespace, name), None)
             if body is None:
-                self.queues.pending.pop(AuditKey(kind, namespace, name), None)
-                self._forget(namespace, kind, name)
-                self.queues.audits.add(AuditKey(kind, namespace, name))
+                gone(self.state, self.queues, AuditKey(kind, namespace, name))
             else:
                 self.queues.audit(AuditKey(kind, namespace, name), body)
 
         return seen
-
-    def _forget(self, namespace: str, kind: str, name: str) -> None:
-        self.state.readers.get(namespace, {}).pop((kind, name), None)
-        gone = self.state.verdicts.get(namespace, {}).pop((kind, name), None)
-        left = self.state.quarantined.get(namespace, {}).pop((kind, name), None)
-        if gone is not None or left is not None:
-            self._touch(namespace)
 
     def _take_owned(
         self, namespace: str, key: tuple[str, str], body: Mapping[str, Any] | None
@@ -359,6 +361,10 @@ def _zone_namespaces(seen: Declared | None) -> Iterator[str]:
     if seen is not None and seen.spec is not None:
         for zone in seen.spec.zones:
             yield zone.namespace_in(seen.name)
+
+
+def _rollback(seen: Declared | None) -> Rollback | None:
+    return seen.spec.rollback if seen is not None and seen.spec is not None else None
 
 
 def namespace_of(body: Mapping[str, Any]) -> SeenNamespace:

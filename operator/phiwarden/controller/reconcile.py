@@ -165,7 +165,7 @@ class Reconciler:
         )
 
     async def _judge_before_change(self, plan: BoundaryPlan) -> bool:
-        """Judge what runs by a changed boundary before it stands; True if facts changed.
+        """Judge what runs by a changed boundary or budgets before that stands; True if facts changed.
 
         What direct care must keep running has to be part of the boundary from
         its first moment: a node that fails just then must not cost a pod.
@@ -175,7 +175,8 @@ class Reconciler:
             namespace = zone.namespace.name
             boundary = zone_boundary(zone)
             self.state.boundaries[namespace] = boundary
-            asked = replace(boundary, held=())
+            # As it is now: what changes during a look is looked at again.
+            asked = self.state.measure(namespace, boundary)
             if self.state.judged.get(namespace) == asked:
                 continue
             before = self.state.held(namespace)

@@ -16,10 +16,10 @@ from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.authority import may_act
-from phiwarden.controller.budget import Budget
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.histories import Histories
 from phiwarden.controller.isolation import Isolation
+from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.rollouts import Rollouts
 from phiwarden.controller.state import Quarantined, State
@@ -27,7 +27,7 @@ from phiwarden.controller.telling import Teller
 from phiwarden.remediation import memory as remembered
 from phiwarden.remediation import turns
 from phiwarden.remediation.history import author_of_template, revision_of
-from phiwarden.remediation.pause import asked
+from phiwarden.remediation.pause import asked, told
 from phiwarden.remediation.plan import (
     CHANGING,
     Action,
@@ -46,7 +46,7 @@ from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure
 
-QUARANTINED = (Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
+QUARANTINED = (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Remedy:
     histories: Histories
     isolation: Isolation
     rollouts: Rollouts
-    budget: Budget
+    pace: Pace
     teller: Teller
     alarms: Alarms[AuditKey]
     clock: Clock
@@ -164,7 +164,7 @@ class Remedy:
             self._planned.pop(key, None)
             self._violating.discard(key)
             self.histories.forget(key)
-            self.budget.gone(key)
+            self.pace.gone(key)
             self.rollouts.forget(key)
             self.waits(key, waiting=False)
             held = self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
@@ -221,7 +221,7 @@ class Remedy:
                 self._planned[key] = (self._question(key, body, boundary), plan)
                 return
         self._violating.add(key)
-        if self.budget.busy:
+        if self.pace.busy(len(self.queues.turns) + 1):
             self.waits(key, waiting=True)
         self.queues.turns.add(key)
 
@@ -233,7 +233,8 @@ class Remedy:
         failures: Sequence[Failure],
     ) -> bool:
         plan = await self.plan(key, body, boundary, failures)
-        if plan.held:
+        if plan.held or plan.quarantine is not None:
+            # First: a step that fails must not cost a pod, and new pods are labelled by it.
             await self.note(key, body, plan)
         try:
             acted = await self._carry_out(key, body, boundary, failures, plan)
@@ -277,7 +278,7 @@ class Remedy:
         """
         operations = changes(plan, body)
         if operations:
-            if not self.budget.admits(key):
+            if not self.pace.admits(key, on_trial=plan.action is Action.ROLL_BACK):
                 self.touch(key)
                 return None
             await self._change(
@@ -304,10 +305,12 @@ class Remedy:
         before = self.histories.of(key, body)
         await self.histories.write(key, body, remembered.intending(before, act))
         try:
-            await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
+            stored = await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
         except Refused:
+            self.pace.over(key)
             await self.histories.write(key, body, remembered.forgoing(before))
             raise
+        self.rollouts.wrote(key, stored)
         await self._finish(key, body, boundary, act)
 
     async def _settle(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> None:
@@ -335,7 +338,7 @@ class Remedy:
         memory = self.histories.of(key, body)
         await self.histories.write(key, body, remembered.done(memory))
         if act.action == "RolledBack":
-            self.budget.sent(key)
+            self.pace.sent(key)
 
     async def _release(
         self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, why: str
@@ -346,7 +349,11 @@ class Remedy:
         self.waits(key, waiting=False)
         self.alarms.set(key, "pause", None)
         started = await self._start_again(key, body, boundary, why)
-        known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
+        quarantined = self.state.quarantined.get(key.namespace, {})
+        known = quarantined.get((key.kind, key.name))
+        if known is not None:
+            # First: new pods are labelled by it.
+            quarantined[key.kind, key.name] = replace(known, quarantine=None)
         released = await self._unlabel(key, body)
         if known is None and not released:
             return
@@ -392,9 +399,7 @@ class Remedy:
         if memory.pause != pause:
             recorded = memory.model_copy(update={"pause": pause})
             await self.histories.write(key, body, recorded)
-        by = f" by {pause.by}" if pause.by else ""
-        because = f": {pause.reason}" if pause.reason else ""
-        return f"paused until {pause.until:%Y-%m-%d %H:%M} UTC{by}{because}"
+        return told(pause)
 
     def _note_conflict(self, key: AuditKey, body: Mapping[str, Any], *, denied: bool) -> None:
         """Note who insists on what an object has, as long as it has it."""

@@ -11,28 +11,33 @@ import structlog
 
 from phiwarden.api.durations import to_timedelta
 from phiwarden.api.rollback import Rollback
-from phiwarden.api.workload import ClinicalImpact, Enforcement
+from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api, Refused
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.authority import may_act
-from phiwarden.controller.budget import Budget
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.histories import Histories
 from phiwarden.controller.isolation import Isolation
+from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey
 from phiwarden.controller.state import State
 from phiwarden.controller.telling import Teller
 from phiwarden.remediation.history import revision_of
 from phiwarden.remediation.memory import on_trial, proven, without_worked
 from phiwarden.remediation.plan import template_digest
-from phiwarden.remediation.rollout import ROLLING, Stage, in_the_way, progressed_at, stage
+from phiwarden.remediation.rollout import (
+    ROLLING,
+    Stage,
+    failed,
+    in_the_way,
+    progressed_at,
+    stage,
+    takes_back,
+)
 
 log = structlog.get_logger(__name__)
-
-_CARE: Final = (ClinicalImpact.DIRECT_CARE, ClinicalImpact.CARE_SUPPORT)
-"""Tiers in which a rollout that failed is taken back."""
 
 _UNDER_WAY: Final = (Stage.MOVING, Stage.FAILED)
 
@@ -45,15 +50,16 @@ class Rollouts:
     state: State
     histories: Histories
     isolation: Isolation
-    budget: Budget
+    pace: Pace
     teller: Teller
     alarms: Alarms[AuditKey]
     clock: Clock
     _worked: dict[AuditKey, tuple[str, int]] = field(default_factory=dict)
+    _written: dict[AuditKey, tuple[str, int]] = field(default_factory=dict)
 
     def seen(self, key: AuditKey, body: Mapping[str, Any]) -> None:
         """Remember a template that works, and whether what was put back came up."""
-        if key.kind not in ROLLING:
+        if key.kind not in ROLLING or self._before_ours(key, body):
             return
         if stage(body) is Stage.WORKS:
             self.alarms.set(key, "rollout", None)
@@ -62,12 +68,22 @@ class Rollouts:
                 self._worked[key] = version
                 template = template_digest(body)
                 self.histories.works(key, body, template, revision_of(body), self.clock())
-            self.budget.over(key)
+            self.pace.over(key)
         elif stage(body) is not Stage.IDLE and self.on_trial(key, body):
-            if key not in self.budget.failed:  # it stays so until it works, or is another
-                self.budget.sent(key)
+            if key not in self.pace.failed:  # it stays so until it works, or is another
+                self.pace.sent(key)
         else:
-            self.budget.over(key)
+            self.pace.over(key)
+
+    def wrote(self, key: AuditKey, stored: Mapping[str, Any]) -> None:
+        """Note what the API server made of a change of ours: what is older is no news."""
+        metadata = stored["metadata"]
+        self._written[key] = (metadata["uid"], metadata.get("generation", 0))
+
+    def _before_ours(self, key: AuditKey, body: Mapping[str, Any]) -> bool:
+        uid, generation = self._written.get(key, ("", 0))
+        metadata = body["metadata"]
+        return bool(uid == metadata["uid"] and metadata.get("generation", 0) < generation)
 
     def on_trial(self, key: AuditKey, body: Mapping[str, Any]) -> bool:
         """Return whether an object was put back to the template that it has, and did not work yet."""
@@ -77,6 +93,7 @@ class Rollouts:
     def forget(self, key: AuditKey) -> None:
         """Drop what is known of an object that is gone."""
         self._worked.pop(key, None)
+        self._written.pop(key, None)
         for matter in ("rollout", "pause"):
             self.alarms.set(key, matter, None)
 
@@ -103,10 +120,8 @@ class Rollouts:
         pods = [] if key.kind == "Deployment" else await self.isolation.pods(key, body)
         if trial and key.kind == "StatefulSet":
             await self._free(key, body, pods)
-        since = progressed_at(body, pods) or self.clock()
-        late = self.clock() >= since + self._deadline(boundary)
-        if now is Stage.MOVING and not late:
-            self._wake(key, since, boundary)
+        if not failed(body, pods, self._deadline(boundary), self.clock()):
+            self._wake(key, progressed_at(body, pods) or self.clock(), boundary)
             return False
         if trial:
             await self._fell(key, body)
@@ -115,7 +130,7 @@ class Rollouts:
 
     async def _fell(self, key: AuditKey, body: Mapping[str, Any]) -> None:
         """Note that what was put back does not come up: it is no longer known to work."""
-        if not self.budget.fell(key):
+        if not self.pace.fell(key):
             return
         memory = self.histories.of(key, body)
         await self.histories.write(key, body, without_worked(memory, template_digest(body)))
@@ -167,7 +182,7 @@ class Rollouts:
         return bool(memory.worked) and proven(memory, template_digest(body))
 
     def _taken_back(self, boundary: ZoneBoundary) -> bool:
-        return boundary.impact in _CARE and self._rollback(boundary).on_failed_rollout
+        return takes_back(boundary.impact, self._rollback(boundary))
 
     def _deadline(self, boundary: ZoneBoundary) -> dt.timedelta:
         return to_timedelta(self._rollback(boundary).progress_deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import kopf
@@ -22,13 +22,15 @@ from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
 from phiwarden.controller.backups import Backups
-from phiwarden.controller.budget import Budget
+from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.histories import WRITERS, Histories
 from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
 from phiwarden.controller.observe import Observer
+from phiwarden.controller.pace import Pace
+from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
 from phiwarden.controller.reliance import Reliance
@@ -68,6 +70,7 @@ class _Work:
     """What has to be run."""
 
     queues: Queues
+    pods: PodObserver
     histories: Histories
     alarms: Alarms[AuditKey]
 
@@ -112,6 +115,7 @@ class Controller:
         reliance = Reliance(api, self.state)
         work = self._work(api, alarms, reliance)
         queues = work.queues
+        pods = work.pods
         self.state.watches_secrets = self.settings.watch_secrets
         enforcement = Enforcement(
             installed(self.settings.username, self.settings.exempt_groups, self.own_rules)
@@ -119,26 +123,38 @@ class Controller:
         self._look_again = queues.workloads.add
         stores = StorageObserver(self.state, queues)
         secrets = SecretObserver(self.state, queues, self.clock, stores.keys_of_secret)
-        observer = Observer(self.state, queues, enforcement, self.clock, stores, secrets)
+        observer = Observer(
+            self.state,
+            queues,
+            enforcement,
+            self.clock,
+            stores,
+            secrets,
+            BudgetObserver(self.state, queues),
+            pods,
+        )
         boundary, running = observer.reflectors(api)
         self._optional = observer.optional(api)
         await self._follow([self._optional.reflector()])
         await self._optional.synced()
         await self._follow(boundary)
         observer.check_enforcement()
-        pods = await api.list("/api/v1/pods", {"labelSelector": names.QUARANTINE})
-        self.state.labelled.update(pod["metadata"]["namespace"] for pod in pods)
         await work.histories.load()
+        # As it is now: what changes during the first audit is looked at again.
+        self.state.judged.update(
+            {name: self.state.measure(name, zone) for name, zone in self.state.boundaries.items()}
+        )
         await self._follow(running)
+        for reflector in pods.reflectors():
+            await self._follow([reflector])
+        self._spawn(pods.run(), "pods")
         self._spawn(queues.audits.run(AUDITORS), "audits")
         self._spawn(work.histories.queue.run(WRITERS), "histories")
         self._spawn(work.histories.look_for_kind(), "kind of histories")
-        if await self._first_audit(queues):
+        if await self._first_audit(queues, pods):
             observer.drop_gone_quarantine()
-        self.state.judged.update(
-            {name: replace(zone, held=()) for name, zone in self.state.boundaries.items()}
-        )
         await reliance.release()
+        self._spawn(pods.keep_quarantine(), "quarantine")
         self._spawn(queues.workloads.run(RECONCILERS), "reconcile")
         self._spawn(queues.turns.run(TURNS), "turns")
         self._spawn(queues.ways.run(SCOUTS), "ways back")
@@ -203,7 +219,7 @@ class Controller:
             return remedy.order(key)
 
         def standing(key: AuditKey) -> None:
-            halted = tuple(sorted(map(str, budget.failed))) if budget.halted else ()
+            halted = tuple(sorted(map(str, pace.failed))) if pace.halted else ()
             if halted != self.state.halted:
                 self.state.halted = halted
                 touch_all()
@@ -217,19 +233,20 @@ class Controller:
             self.state.unremembered = histories.missing
             touch_all()
 
-        budget = Budget(self.settings.limits, self.clock, ask, standing)
+        pace = Pace(self.settings.limits, self.clock, ask, standing)
         queues = Queues(
             WorkQueue("reconcile", reconcile),
             WorkQueue("audit", audit),
-            WorkQueue("turn", take, order=order, gate=budget.turn),
+            WorkQueue("turn", take, order=order, gate=pace.turn),
             WorkQueue("way back", scout),
         )
+        pods = PodObserver(api, self.state, queues)
         histories = Histories(api, unremembered)
         isolation = Isolation(api, self.state)
         teller = Teller(self.state, queues, recorder, self.clock)
         object_alarms: Alarms[AuditKey] = Alarms(self.clock)
         rollouts = Rollouts(
-            api, self.state, histories, isolation, budget, teller, object_alarms, self.clock
+            api, self.state, histories, isolation, pace, teller, object_alarms, self.clock
         )
         remedy = Remedy(
             api,
@@ -239,13 +256,13 @@ class Controller:
             histories,
             isolation,
             rollouts,
-            budget,
+            pace,
             teller,
             object_alarms,
             self.clock,
         )
         ways_back = WaysBack(api, self.state, queues, self.judge, histories, isolation)
-        auditor = Auditor(api, self.state, queues, self.judge, remedy, budget, ways_back)
+        auditor = Auditor(api, self.state, queues, self.judge, remedy, pace, ways_back, pods)
         reconciler = Reconciler(
             api,
             self.state,
@@ -261,7 +278,7 @@ class Controller:
             alarms,
             self.clock,
         )
-        return _Work(queues, histories, object_alarms)
+        return _Work(queues, pods, histories, object_alarms)
 
     async def _follow(self, reflectors: list[Reflector]) -> None:
         for reflector in reflectors:
@@ -269,10 +286,11 @@ class Controller:
         for reflector in reflectors:
             await reflector.synced.wait()
 
-    async def _first_audit(self, queues: Queues) -> bool:
+    async def _first_audit(self, queues: Queues, pods: PodObserver) -> bool:
         """Wait until what runs was judged once, so that the first status is a true one."""
         try:
             async with asyncio.timeout(FIRST_AUDIT):
+                await pods.settled()
                 await queues.audits.settled()
         except TimeoutError:
             log.warning("audit.slow", waiting=len(queues.pending))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from phiwarden.api.status import MAX_LISTED, Remediation
@@ -17,8 +17,9 @@ from phiwarden.boundary.claims import Claimant, Standing
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
-from phiwarden.remediation.references import References
+from phiwarden.remediation.references import Present, References
 from phiwarden.rotation.model import Delivery, LastChange, Secret
+from phiwarden.rulebook.budgets import Budget
 from phiwarden.storage.claims import Claim, Snapshot, Storage
 from phiwarden.storage.read import Policy
 from phiwarden.storage.verdict import StorageClass, Volume
@@ -74,8 +75,21 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """What everything in a zone is judged by.
+
+    Attributes:
+        boundary: the zone's, without its held list: that follows from the verdicts.
+        budgets: its PodDisruptionBudgets.
+    """
+
+    boundary: ZoneBoundary
+    budgets: tuple[Budget, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A Deployment in quarantine."""
+    """A workload, or a pod by itself, in quarantine."""
 
     quarantine: Quarantine | None
     held: bool
@@ -127,9 +141,11 @@ class State:
         foreign_policies: names of others' NetworkPolicies, by namespace.
         boundaries: what zones are judged by, by namespace; ahead of the Namespace
             itself while a change is being written.
-        judged: what all that runs in a zone was judged by, by namespace; without its held list.
+        budgets: PodDisruptionBudgets, by namespace.
+        judged: what all that runs in a zone was judged by, by namespace.
         verdicts: what was found of objects that run in zones, by namespace.
-        quarantined: what is in quarantine, by namespace.
+        quarantined: what is in quarantine, by namespace. New pods are labelled by it, so
+            it is noted before a label is put on or taken off.
         labelled: namespaces in which pods carry the quarantine label.
         remediations: what was put back, by workload, newest first.
         waiting: what waits for its turn to be put back, by namespace.
@@ -169,7 +185,8 @@ class State:
     wanted: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     foreign_policies: dict[str, set[str]] = field(default_factory=dict)
     boundaries: dict[str, ZoneBoundary] = field(default_factory=dict)
-    judged: dict[str, ZoneBoundary] = field(default_factory=dict)
+    budgets: dict[str, tuple[Budget, ...]] = field(default_factory=dict)
+    judged: dict[str, Measure] = field(default_factory=dict)
     verdicts: dict[str, dict[ObjectKey, Verdict]] = field(default_factory=dict)
     quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)
     remediations: dict[str, list[Remediation]] = field(default_factory=dict)
@@ -252,6 +269,10 @@ class State:
         """Return all workloads that declare a zone in a namespace."""
         return [Claimant(self.workloads[w].created, w) for w in self.claiming(namespace)]
 
+    def measure(self, namespace: str, boundary: ZoneBoundary) -> Measure:
+        """Return what a zone of that boundary is judged by now."""
+        return Measure(replace(boundary, held=()), self.budgets.get(namespace, ()))
+
     def held(self, namespace: str) -> tuple[str, ...]:
         """Return `Kind/name` of what must be able to make pods though they break rules."""
         found = self.quarantined.get(namespace, {}).values()
@@ -284,20 +305,12 @@ class State:
 
     def missing_in(self, namespace: str) -> Callable[[References], Iterator[str]]:
         """Return what tells what a pod template needs and a namespace has not, in words."""
-
-        def missing(needs: References) -> Iterator[str]:
-            known = self.secrets.get(namespace, {})
-            if self.watches_secrets:
-                yield from (f"Secret {name}" for name in sorted(needs.secrets - known.keys()))
-            claims = self.claims.get(namespace, {})
-            yield from (
-                f"PersistentVolumeClaim {name}" for name in sorted(needs.claims - claims.keys())
-            )
-            account = ("ServiceAccount", needs.account)
-            if needs.account != "default" and account not in self.owned.get(namespace, {}):
-                yield f"ServiceAccount {needs.account}"
-
-        return missing
+        owned = self.owned.get(namespace, {})
+        return Present(
+            self.secrets.get(namespace, {}) if self.watches_secrets else None,
+            self.claims.get(namespace, {}),
+            {name for kind, name in owned if kind == "ServiceAccount"},
+        ).missing
 
 
 def _namespaces(declared: Declared) -> set[str]:

@@ -64,6 +64,10 @@ class WorkQueue(Generic[K]):
         self._settled = asyncio.Event()
         self._settled.set()
 
+    def __len__(self) -> int:
+        """Return how many keys wait."""
+        return len(self._waiting)
+
     def add(self, key: K) -> None:
         """Have a key worked on soon; one that is being worked on is worked on once more."""
         if timer := self._timers.pop(key, None):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from phiwarden.api.workload import Enforcement, WorkloadSpec
+from phiwarden.api.history import Cause
+from phiwarden.api.workload import ClinicalImpact, Enforcement, WorkloadSpec
 from phiwarden.boundary.model import AgreementState
+from phiwarden.remediation.steps import Step
 from phiwarden.storage.drivers import Encryption
 
 Object = Mapping[str, Any]
@@ -55,6 +57,9 @@ class Cluster:
         gaps: what could not be read.
         unknown: kinds that the cluster does not know, and so cannot hold.
         storage: what StorageClasses prove, by name; None if they could not be read.
+        histories: the PHIHistories of the namespaces of zones, by namespace.
+        secrets: names of the Secrets of those namespaces in which it matters which there are, by
+            namespace; one in which they may not be listed is left out.
     """
 
     workloads: Mapping[str, Declared]
@@ -63,6 +68,8 @@ class Cluster:
     gaps: tuple[Gap, ...] = ()
     unknown: tuple[str, ...] = ()
     storage: Mapping[str, Encryption] | None = None
+    histories: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
+    secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def could_read(self, what: str, where: str = "") -> bool:
         """Return whether a kind was read, in a namespace if one is named."""
@@ -82,6 +89,8 @@ class Consequence(StrEnum):
     REFUSED = "Refused"
     """Left alone, and refused when it is next changed."""
     WARNED = "Warned"
+    LEFT_ALONE = "LeftAlone"
+    """Keeps the rules, and its rollout failed: nothing is done about it."""
     NOTED = "Noted"
     UNAFFECTED = "Unaffected"
 
@@ -136,6 +145,10 @@ class Fate:
         revision: the revision to go back to.
         images: the images of that revision.
         cut_off: ways of the network that it loses.
+        cause: what something is done for; None if nothing is done.
+        steps: the requests to the API server, as they would be sent now; None where they are not
+            known, since its pods could not be read.
+        notes: what a person should know beside it.
     """
 
     kind: str
@@ -147,6 +160,14 @@ class Fate:
     revision: int | None = None
     images: tuple[str, ...] = ()
     cut_off: tuple[str, ...] = ()
+    cause: Cause | None = None
+    steps: tuple[Step, ...] | None = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> bool:
+        """Return whether there is anything to tell of it."""
+        return bool(self.broken or self.steps or self.then is not Consequence.UNAFFECTED)
 
 
 class NamespaceFate(StrEnum):
@@ -233,6 +254,8 @@ class Outlook:
 
     Attributes:
         workload: its name.
+        impact: its clinical impact.
+        unchanged: whether it is the declaration that stands.
         before: the level of enforcement that stands; None if it is not applied yet.
         after: the level to be.
         zones: worst first.
@@ -241,6 +264,8 @@ class Outlook:
     """
 
     workload: str
+    impact: ClinicalImpact
+    unchanged: bool
     before: Enforcement | None
     after: Enforcement
     zones: tuple[ZoneOutlook, ...]

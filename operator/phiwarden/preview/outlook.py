@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 
-from phiwarden.api.workload import WorkloadSpec, Zone
+from phiwarden.api.rollback import Rollback
+from phiwarden.api.workload import Zone
 from phiwarden.boundary.agreements import agreement_states
 from phiwarden.boundary.compile import zone_boundary
 from phiwarden.boundary.labels import decode, encode
@@ -24,7 +25,8 @@ from phiwarden.preview.model import (
 )
 from phiwarden.preview.network import network
 from phiwarden.preview.objects import Surroundings, fate_of
-from phiwarden.preview.ownership import controlled, judged_apart
+from phiwarden.preview.ownership import jobs_of_cron_jobs, judged_apart
+from phiwarden.preview.past import past_of
 from phiwarden.preview.zones import (
     boundary_of,
     left_standing,
@@ -33,7 +35,9 @@ from phiwarden.preview.zones import (
     not_theirs,
     obstacles,
 )
+from phiwarden.rulebook.budgets import budget_of
 from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.shapes import BUDGET
 
 
 def namespaces_to_read(declared: Iterable[Declared], cluster: Cluster) -> tuple[str, ...]:
@@ -48,7 +52,7 @@ def namespaces_to_read(declared: Iterable[Declared], cluster: Cluster) -> tuple[
 
 
 def outlooks(
-    declared: Iterable[Declared], cluster: Cluster, judge: Judge, today: dt.date
+    declared: Iterable[Declared], cluster: Cluster, judge: Judge, now: dt.datetime
 ) -> tuple[Outlook, ...]:
     """Return what becomes of everything that declarations reach, if all of them are applied.
 
@@ -56,11 +60,11 @@ def outlooks(
         declared: the declarations to be, each name once.
         cluster: what was read of the cluster; see `namespaces_to_read`.
         judge: the rulebook.
-        today: the day in UTC.
+        now: the time in UTC.
     """
     declared = tuple(declared)
     to_be = _to_be(declared, cluster)
-    return tuple(_outlook(each, to_be, cluster, judge, today) for each in declared)
+    return tuple(_outlook(each, to_be, cluster, judge, now) for each in declared)
 
 
 def _to_be(declared: Iterable[Declared], cluster: Cluster) -> dict[str, Declared]:
@@ -78,9 +82,9 @@ def _outlook(
     to_be: Mapping[str, Declared],
     cluster: Cluster,
     judge: Judge,
-    today: dt.date,
+    now: dt.datetime,
 ) -> Outlook:
-    spec = declared.spec
+    spec, today = declared.spec, now.date()
     before = cluster.workloads.get(declared.name)
     hindered = obstacles(declared, to_be, cluster)
     facts = Facts(
@@ -95,12 +99,14 @@ def _outlook(
     zones = [
         _refused(declared.name, zone, hindered[zone.name].message)
         if zone.name in hindered
-        else _zone(declared.name, zone, spec, facts, cluster, ways.open, judge)
+        else _zone(declared, zone, facts, cluster, ways.open, judge, now)
         for zone in spec.zones
     ]
     zones += left_standing(declared, cluster)
     return Outlook(
         workload=declared.name,
+        impact=spec.clinical_impact,
+        unchanged=before is not None and before.spec == spec,
         before=before.spec.enforcement if before is not None else None,
         after=spec.enforcement,
         zones=tuple(sorted(zones, key=_worst_zone_first)),
@@ -118,31 +124,39 @@ def _refused(workload: str, zone: Zone, why: str) -> ZoneOutlook:
 
 
 def _zone(
-    workload: str,
+    declared: Declared,
     zone: Zone,
-    spec: WorkloadSpec,
     facts: Facts,
     cluster: Cluster,
     open_ways: tuple[Way, ...],
     judge: Judge,
+    now: dt.datetime,
 ) -> ZoneOutlook:
+    workload, stands = declared.name, cluster.workloads.get(declared.name)
     namespace = zone.namespace_in(workload)
     if not cluster.could_read("Namespace", namespace):
         why = "the namespace could not be read: what runs in it was not judged"
         return ZoneOutlook(zone.name, namespace, NamespaceFate.UNREAD, why)
     live = cluster.namespaces.get(namespace)
     objects = cluster.objects.get(namespace, ())
-    readable = cluster.could_read("ReplicaSet", namespace)
+    budgets = [budget_of(obj) for obj in objects if obj["kind"] == BUDGET.kind]
+    # As the Namespace will carry it: lists in one order, each entry once.
+    then = decode(*encode(zone_boundary(workload, zone, declared.spec, facts)))
     around = Surroundings(
         now=boundary_of(live),
-        # As the Namespace will carry it: lists in one order, each entry once.
-        then=decode(*encode(zone_boundary(workload, zone, spec, facts))),
-        replica_sets=controlled(objects, "ReplicaSet") if readable else None,
+        then=then,
+        rollback_now=stands.spec.rollback if stands is not None else Rollback(),
+        rollback=declared.spec.rollback,
+        past=past_of(namespace, cluster, then.service_accounts, now),
         open_ways=open_ways,
         judge=judge,
+        budgets=tuple(budgets) if cluster.could_read(BUDGET.kind, namespace) else None,
     )
-    fates = [fate_of(obj, around) for obj in judged_apart(objects)]
-    told = (fate for fate in fates if fate.broken)
+    fates = [fate_of(obj, around) for obj in judged_apart(objects) if obj["kind"] != BUDGET.kind]
+    # A CronJob stands for its Jobs, but for one that runs and that something is done about.
+    runs = (fate_of(job, around) for job in jobs_of_cron_jobs(objects))
+    fates += [fate for fate in runs if fate.steps != ()]
+    told = (fate for fate in fates if fate.told)
     return ZoneOutlook(
         zone=zone.name,
         namespace=namespace,

@@ -8,6 +8,8 @@ from typing import Final
 
 from phiwarden.boundary.manifest import is_ours
 from phiwarden.preview.model import Object
+from phiwarden.remediation.owners import Owners, controller_of
+from phiwarden.remediation.plan import has_ended
 from phiwarden.rulebook.shapes import shape_of
 
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
@@ -32,15 +34,27 @@ def controlled(objects: Iterable[Object], kind: str) -> Mapping[str, tuple[Objec
     return {owner: tuple(owned) for owner, owned in found.items()}
 
 
+def jobs_of_cron_jobs(objects: Iterable[Object]) -> tuple[Object, ...]:
+    """Return the Jobs that a CronJob of the namespace made, and that run."""
+    everything = tuple(objects)
+    makers = {obj["metadata"].get("uid") for obj in everything if obj["kind"] == "CronJob"}
+    jobs = (obj for obj in everything if obj["kind"] == "Job" and controller(obj) in makers)
+    return tuple(job for job in jobs if not has_ended(job))
+
+
 def judged_apart(objects: Iterable[Object]) -> tuple[Object, ...]:
     """Return the objects of a namespace that nothing else stands for.
 
     A Pod of a Deployment is made anew from its template, and an EndpointSlice
     of a Service from its selector. Whoever writes an owner into an object that
     is not there hides nothing by it; and what names one that is there, its
-    controller takes back or removes.
+    controller takes back or removes. Pods of what only makes pods, and is not
+    looked at while it runs, are looked at one by one.
     """
     everything = tuple(objects)
+    owners = Owners()
+    for obj in everything:
+        owners.take(obj["kind"], "", obj["metadata"]["name"], obj["metadata"])
     runs = {o["metadata"].get("uid") for o in everything if shape_of(o["kind"]) is not None}
     selecting = {
         o["metadata"]["name"]
@@ -52,7 +66,11 @@ def judged_apart(objects: Iterable[Object]) -> tuple[Object, ...]:
         obj
         for obj in everything
         if not is_ours(obj)
-        and controller(obj) not in runs
+        and not (
+            owners.makers("", controller_of(obj["metadata"]))
+            if obj["kind"] == "Pod"
+            else controller(obj) in runs
+        )
         and not _follows_service(obj, selecting, by_hand)
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from phiwarden.api.selectors import Labels
 from phiwarden.probe.pods import LABEL
 from phiwarden.probe.ways import Way
-from phiwarden.reach.model import Labels, Pod, Policy
+from phiwarden.reach.model import Pod, Policy
 from phiwarden.reach.ports import port_set
 from phiwarden.reach.universe import Universe
 from phiwarden.reach.world import World

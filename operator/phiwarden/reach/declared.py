@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from phiwarden.api import names
+from phiwarden.api.selectors import Labels
 from phiwarden.api.workload import Enforcement, WorkloadSpec
 from phiwarden.boundary.compile import compile_boundary
 from phiwarden.boundary.model import Facts
 from phiwarden.boundary.network import DNS_ADDRESSES
-from phiwarden.reach.model import Labels, Network, Policy
+from phiwarden.reach.model import Network, Policy
 from phiwarden.reach.read import policy_of
 from phiwarden.reach.report import End, EndKind
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from phiwarden.api.selectors import Labels, Selector
 from phiwarden.reach.ports import Named, RulePorts
 
 Network = IPv4Network | IPv6Network
-Labels = Mapping[str, str]
 
 
 class Direction(StrEnum):
@@ -18,28 +18,6 @@ class Direction(StrEnum):
 
     INGRESS = "Ingress"
     EGRESS = "Egress"
-
-
-class Operator(StrEnum):
-    """How a requirement compares a label."""
-
-    IN = "In"
-    NOT_IN = "NotIn"
-    EXISTS = "Exists"
-    DOES_NOT_EXIST = "DoesNotExist"
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One requirement of a label selector."""
-
-    key: str
-    operator: Operator
-    values: frozenset[str] = frozenset()
-
-
-Selector = tuple[Requirement, ...]
-"""Requirements that must all hold; none at all select everything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,16 @@ from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 from phiwarden.api import names
+from phiwarden.api.selectors import Labels, NotASelector, Selector, selector_of
 from phiwarden.reach.model import (
     Block,
     Direction,
-    Labels,
     Network,
-    Operator,
     Peer,
     Pod,
     PodPeer,
     Policy,
-    Requirement,
     Rule,
-    Selector,
     Service,
 )
 from phiwarden.reach.ports import EVERY_PORT, FIRST, LAST, PROTOCOLS, RulePorts, Span, port_set
@@ -205,29 +202,11 @@ def _ports(entries: Any, path: str) -> RulePorts:
 
 
 def _selector(selector: Body | None, path: str) -> Selector:
-    """Return requirements in one order, so that equal selectors are equal."""
-    if not selector:
-        return ()
-    found = {
-        Requirement(str(key), Operator.IN, frozenset({str(value)}))
-        for key, value in (selector.get("matchLabels") or {}).items()
-    }
-    for index, each in enumerate(selector.get("matchExpressions") or ()):
-        where = f"{path}.matchExpressions[{index}]"
-        try:
-            operator = Operator(each.get("operator"))
-        except ValueError as error:
-            known = ", ".join(Operator)
-            raise NotUnderstood(f"{where}.operator: must be one of {known}") from error
-        values = frozenset(str(value) for value in each.get("values") or ())
-        if bool(values) != (operator in {Operator.IN, Operator.NOT_IN}):
-            raise NotUnderstood(f"{where}.values: {operator} takes {_how_many(operator)}")
-        found.add(Requirement(str(each["key"]), operator, values))
-    return tuple(sorted(found, key=lambda r: (r.key, r.operator, sorted(r.values))))
-
-
-def _how_many(operator: Operator) -> str:
-    return "at least one" if operator in {Operator.IN, Operator.NOT_IN} else "none"
+    """Return the requirements of a selector; one that is absent selects everything here."""
+    try:
+        return selector_of(selector or {})
+    except NotASelector as error:
+        raise NotUnderstood(f"{path}.{error}") from error
 
 
 def _named_ports(spec: Body) -> dict[tuple[str, str], tuple[int, ...]]:

@@ -10,18 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from phiwarden.api.selectors import Labels, Operator, Requirement, Selector
 from phiwarden.reach.addresses import AddressClass, AddressIndex
 from phiwarden.reach.model import (
     Block,
-    Labels,
     Network,
-    Operator,
     Peer,
     Pod,
     PodPeer,
     Policy,
-    Requirement,
-    Selector,
 )
 from phiwarden.reach.ports import Named
 

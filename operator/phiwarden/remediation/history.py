@@ -92,6 +92,25 @@ def controller_of(obj: Mapping[str, Any]) -> str | None:
     return next((owner.get("uid") for owner in owners if owner.get("controller")), None)
 
 
+def pod_owners(
+    body: Mapping[str, Any], replica_sets: Iterable[Mapping[str, Any]]
+) -> frozenset[str]:
+    """Return the uids of what controls the pods of a workload.
+
+    Args:
+        body: the workload.
+        replica_sets: of a Deployment, which makes its pods by way of them.
+    """
+    uid = body["metadata"]["uid"]
+    match body["kind"]:
+        case "CronJob":
+            return frozenset()  # its pods are those of its Jobs
+        case "Deployment":
+            made = (rs for rs in replica_sets if controller_of(rs) == uid)
+            return frozenset(str(replica_set["metadata"]["uid"]) for replica_set in made)
+    return frozenset({uid})
+
+
 def revisions(uid: str, replica_sets: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
     """Return the revisions of the Deployment with that uid, newest first.
 

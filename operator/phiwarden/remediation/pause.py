@@ -59,6 +59,13 @@ def asked(obj: Mapping[str, Any], now: dt.datetime) -> Asked:
     )
 
 
+def told(pause: Pause) -> str:
+    """Return a pause for a person."""
+    by = f" by {pause.by}" if pause.by else ""
+    because = f": {pause.reason}" if pause.reason else ""
+    return f"paused until {pause.until.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC{by}{because}"
+
+
 _REASON: Final = re.compile(r"[ -~]{1,200}")
 """Of what a person writes only plain text is told on; records are read by programs, too."""
 

@@ -17,6 +17,7 @@ from phiwarden.api.history import Cause
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import Quarantine
+from phiwarden.remediation import pods
 from phiwarden.remediation.gitops import other_side
 from phiwarden.remediation.history import Revision, digest_of
 from phiwarden.remediation.memory import FIGHT, NOTHING, Memory, taken_back, times_put_back, worked
@@ -30,8 +31,8 @@ from phiwarden.rulebook.shapes import shape_of, template_of
 SUSPENDED: Final = ("CronJob", "Job")
 """Kinds that are stopped by being suspended."""
 
-REMEDIED: Final = (*ROLLING, *SUSPENDED)
-"""Kinds that are put back or, in direct care, kept running though they break rules."""
+REMEDIED: Final = (*ROLLING, *SUSPENDED, "Pod")
+"""Kinds that are put back, cut off or, in direct care, kept running though they break rules."""
 
 
 class Action(StrEnum):
@@ -114,6 +115,9 @@ def decide(
         judge: the rulebook, which says what revision keeps the rules.
     """
     kind, spec = body["kind"], body["spec"]
+    if kind == "Pod":
+        impact = ClinicalImpact(boundary.impact)
+        return pods.plan_for_pod(body, impact, mendable=not tolerated(failures))
     care = boundary.impact == ClinicalImpact.DIRECT_CARE
     if tolerated(failures):
         return tolerate(held=care and any(failure.at_pods for failure in failures))

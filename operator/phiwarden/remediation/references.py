@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,31 @@ class References:
     secrets: frozenset[str]
     claims: frozenset[str]
     account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a namespace has of what pods may need.
+
+    Attributes:
+        secrets: names of its Secrets; None where they are not known: then none is missed.
+        claims: names of its PersistentVolumeClaims; None likewise.
+        accounts: service accounts that stand there by the declaration.
+    """
+
+    secrets: Collection[str] | None
+    claims: Collection[str] | None
+    accounts: Collection[str]
+
+    def missing(self, needs: References) -> Iterator[str]:
+        """Return what is not there, in words."""
+        if self.secrets is not None:
+            yield from (f"Secret {name}" for name in sorted(needs.secrets.difference(self.secrets)))
+        if self.claims is not None:
+            missed = sorted(needs.claims.difference(self.claims))
+            yield from (f"PersistentVolumeClaim {name}" for name in missed)
+        if needs.account != "default" and needs.account not in self.accounts:
+            yield f"ServiceAccount {needs.account}"
 
 
 def references(template: Mapping[str, Any]) -> References:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+from phiwarden.api.rollback import Rollback
+from phiwarden.api.workload import ClinicalImpact
 from phiwarden.remediation.history import REVISION_HASH, author_of_template
 
 ROLLING: Final = ("Deployment", "StatefulSet", "DaemonSet")
@@ -106,6 +108,30 @@ def progressed_at(body: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) ->
 def _ready_since(pod: Mapping[str, Any]) -> str | None:
     ready = _condition(pod.get("status") or {}, "Ready")
     return ready.get("lastTransitionTime") if ready.get("status") == "True" else None
+
+
+def failed(
+    body: Mapping[str, Any],
+    pods: Iterable[Mapping[str, Any]],
+    deadline: dt.timedelta,
+    now: dt.datetime,
+) -> bool:
+    """Return whether a rollout failed: its controller says so, or it got no further for too long.
+
+    Args:
+        body: a Deployment, StatefulSet or DaemonSet.
+        pods: its own; not needed for a Deployment.
+        deadline: how long is too long.
+        now: the time.
+    """
+    found = stage(body)
+    since = progressed_at(body, pods) if found is Stage.MOVING else None
+    return found is Stage.FAILED or (since is not None and now >= since + deadline)
+
+
+def takes_back(impact: str, rollback: Rollback) -> bool:
+    """Return whether a rollout that failed goes back, although it keeps the rules."""
+    return rollback.on_failed_rollout and impact != ClinicalImpact.ADMINISTRATIVE
 
 
 def in_the_way(

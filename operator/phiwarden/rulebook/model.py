@@ -81,6 +81,8 @@ class Reads(StrEnum):
     NAMESPACE = "namespace"
     MARK = "mark"
     OWNED = "owned"
+    HISTORY = "history"
+    """PHIHistory: what phiwarden remembers of a workload."""
     QUARANTINED = "quarantined"
     RELIED_ON = "relied-on"
     """StorageClasses that zones rely on."""

@@ -54,6 +54,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.NAMESPACE: "the Namespace of a zone",
     Reads.MARK: "Namespace",
     Reads.OWNED: "objects of the boundary",
+    Reads.HISTORY: "PHIHistory",
     Reads.QUARANTINED: "Pods in quarantine",
     Reads.RELIED_ON: "StorageClasses that a zone relies on",
 }

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from phiwarden.api.workload import ClinicalImpact
-from phiwarden.rulebook.model import LISTS, Check, Each, Rule, Running, Severity
+from phiwarden.rulebook.model import LISTS, Check, Each, Reads, Rule, Running, Severity
 from phiwarden.rulebook.shapes import CONTAINER_LISTS
 from phiwarden.rulebook.subjects import Part
 
 SHOWN: Final = "^[ -~]{1,160}$"
 """What a found value must match to be shown: printable, one line, of bounded length."""
+
+
+_OTHERS: Final = "!variables.putBack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,11 @@ class Question:
     @property
     def guard(self) -> str | None:
         """Return CEL, the same for every item, without which nothing offends; None: always asked."""
-        # A rollback by phiwarden must not fail over what phiwarden would never put back.
-        report = "!variables.putBack" if self.rule.running is Running.REPORT else None
-        return " && ".join(filter(None, (self.condition, report))) or None
+        # A put-back by phiwarden must not fail over what phiwarden would never put back.
+        report = (
+            self.rule.running is Running.REPORT or self.rule.reads_of(self.check) is Reads.SETTINGS
+        )
+        return " && ".join(filter(None, (self.condition, _OTHERS if report else None))) or None
 
     @property
     def offends(self) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from phiwarden.api import names
@@ -26,6 +27,7 @@ from phiwarden.rulebook.shapes import (
     NAMESPACE,
     NODE_PROXY,
     OWNED,
+    PHI_HISTORY,
     PODS,
     STORAGE_CLASS,
     VOLUME_SNAPSHOT,
@@ -110,6 +112,17 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         selector="namespaceSelector",
         operations=["CREATE", "UPDATE", "DELETE"],
         subresources=["resourcequotas/status"],
+    )
+    # At every level and in every namespace: what is remembered before a zone enforces is gone by then.
+    manifests += _guard_policy(
+        rules,
+        Reads.HISTORY,
+        name="phiwarden-histories",
+        about="Keeps what phiwarden remembers of workloads as phiwarden wrote it.",
+        kinds=(PHI_HISTORY, replace(PHI_HISTORY, plural=f"{PHI_HISTORY.plural}/status")),
+        object_selector={},
+        selector=None,
+        operations=["CREATE", "UPDATE", "DELETE"],
     )
     manifests += _guard_policy(
         rules,

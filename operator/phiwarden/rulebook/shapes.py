@@ -101,6 +101,7 @@ SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 PHI_HISTORY: Final = Kind(names.GROUP, names.VERSION, "PHIHistory", "phihistories")
 RESOURCE_QUOTA: Final = Kind("", "v1", "ResourceQuota", "resourcequotas")
 LIMIT_RANGE: Final = Kind("", "v1", "LimitRange", "limitranges")
+BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 OWNED: Final = (NETWORK_POLICY, SERVICE_ACCOUNT, RESOURCE_QUOTA, LIMIT_RANGE)
 """Kinds of the boundary's own objects inside a zone."""
 

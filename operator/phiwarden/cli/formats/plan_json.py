@@ -17,6 +17,8 @@ from phiwarden.preview.model import (
     Way,
     ZoneOutlook,
 )
+from phiwarden.preview.pace import Turn, turns
+from phiwarden.remediation.steps import Step
 
 API_VERSION = "plan.phiwarden.dev/v1"
 
@@ -30,8 +32,10 @@ def plan_json(found: Sequence[Outlook], cluster: Cluster, exit_code: int) -> str
         "unread": [_gap(gap) for gap in cluster.gaps],
         "unknownKinds": list(cluster.unknown),
         "workloads": [_workload(outlook) for outlook in found],
+        "turns": [_turn(turn) for turn in turns(found)],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    # A patch is told as it is, whatever it holds; in ASCII it does nothing to a terminal.
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _gap(gap: Gap) -> dict[str, Any]:
@@ -42,6 +46,8 @@ def _workload(outlook: Outlook) -> dict[str, Any]:
     network = outlook.network
     return {
         "name": outlook.workload,
+        "clinicalImpact": outlook.impact,
+        "unchanged": outlook.unchanged,
         "enforcement": {"before": outlook.before, "after": outlook.after},
         "summary": {consequence.value: outlook.count(consequence) for consequence in Consequence},
         "zones": [_zone(zone) for zone in outlook.zones],
@@ -76,6 +82,14 @@ def _zone(zone: ZoneOutlook) -> dict[str, Any]:
     }
 
 
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {
+        "cause": turn.cause.value,
+        "clinicalImpact": turn.impact.value,
+        "objects": [printable(place, 400) for place in turn.objects],
+    }
+
+
 def _object(fate: Fate) -> dict[str, Any]:
     return {
         "kind": fate.kind,
@@ -87,6 +101,19 @@ def _object(fate: Fate) -> dict[str, Any]:
         "images": [printable(image) for image in fate.images],
         "cutOff": list(fate.cut_off),
         "rules": [_broken(broken) for broken in fate.broken],
+        "cause": fate.cause,
+        "notes": [printable(note) for note in fate.notes],
+        "steps": None if fate.steps is None else [_step(step) for step in fate.steps],
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "name": step.name,
+        "contentType": step.content,
+        "patch": step.patch,
+        "message": step.says,
     }
 
 

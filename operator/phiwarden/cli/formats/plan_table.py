@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from phiwarden.api.history import Cause
 from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.model import AgreementState
 from phiwarden.cli.formats.consoles import written
@@ -29,6 +30,7 @@ from phiwarden.preview.model import (
     Way,
     ZoneOutlook,
 )
+from phiwarden.preview.pace import Turn, turns
 
 MOST_ROWS: Final = 24
 """Objects that are shown of one declaration."""
@@ -38,12 +40,14 @@ MOST_LISTED: Final = 6
 
 _WORDS: Final = {
     Consequence.SCALED_TO_ZERO: "scaled to zero",
+    Consequence.SUSPENDED: "suspended",
     Consequence.ISOLATED: "cut off",
     Consequence.HELD: "kept running apart",
     Consequence.ROLLED_BACK: "rolled back",
     Consequence.UNTOLD: "put back or set apart",
     Consequence.REFUSED: "refused",
     Consequence.WARNED: "warned",
+    Consequence.LEFT_ALONE: "left alone",
     Consequence.NOTED: "noted",
     Consequence.UNAFFECTED: "unaffected",
 }
@@ -63,6 +67,8 @@ def plan_table(found: Sequence[Outlook], cluster: Cluster, *, width: int, color:
     def write(console: Console) -> None:
         for outlook in found:
             _print(console, outlook)
+        for line in _turns(turns(found)):
+            console.print(line)
         for line in _unread(cluster):
             console.print(line)
 
@@ -88,6 +94,8 @@ def _what(outlook: Outlook) -> str:
     name, before, after = outlook.workload, outlook.before, outlook.after
     if before is None:
         return f"{name}: declaring it at enforcement {after}"
+    if outlook.unchanged:
+        return f"{name}: as it stands, at enforcement {after}"
     if before is after:
         return f"{name}: changing it at enforcement {after}"
     verb = "raising" if _RANK[after] > _RANK[before] else "lowering"
@@ -142,13 +150,48 @@ def _style(consequence: Consequence) -> str:
 
 
 def _reasons(fate: Fate) -> Iterator[Text]:
-    yield Text(", ".join(f"{_MARKS[broken.change]}{broken.rule}" for broken in fate.broken))
+    if fate.broken:
+        yield Text(", ".join(f"{_MARKS[broken.change]}{broken.rule}" for broken in fate.broken))
+    if fate.cause is Cause.FAILED_ROLLOUT:
+        yield Text("its rollout failed")
     if fate.revision is not None:
         images = _few([_DIGEST.sub(r"\1…", image) for image in fate.images])
         yield Text(f"to revision {fate.revision}: {images}", _DIM)
+    elif fate.then is Consequence.LEFT_ALONE:
+        yield Text(printable(fate.why))
     elif fate.why:
         # The rest of the sentence says what the first column does.
-        yield Text(re.split("[;:]", printable(fate.why))[0], _DIM)
+        yield Text(re.split("[;:] ", printable(fate.why))[0], _DIM)
+    yield from (Text(step, _DIM) for step in _steps(fate))
+    yield from (Text(printable(note), _WARN) for note in fate.notes)
+
+
+def _steps(fate: Fate) -> Iterator[str]:
+    """Return what is sent to the API server, in a line for the object and one for its pods."""
+    if fate.cause is not None and fate.steps == ():
+        yield "nothing is changed"
+    labelled: Counter[str] = Counter()
+    for step in fate.steps or ():
+        if step.kind == "Pod":
+            labelled[step.says] += 1
+        else:
+            yield f"patch {step.says}"
+    for says, number in labelled.items():
+        yield f"label {number} {'pod' if number == 1 else 'pods'} {says}"
+
+
+def _turns(found: Sequence[Turn]) -> Iterator[Text]:
+    number = sum(len(turn.objects) for turn in found)
+    if not number:
+        return
+    objects = "1 object takes its turn" if number == 1 else f"{number} objects take turns"
+    pace = f"{objects}, at the rate that the chart sets (remediation.perMinute)"
+    yield Text(f"{pace}: {', then '.join(map(_turn, found))}" if len(found) > 1 else pace)
+
+
+def _turn(turn: Turn) -> str:
+    failed = " whose rollout failed" if turn.cause is Cause.FAILED_ROLLOUT else ""
+    return f"{len(turn.objects)} {turn.impact}{failed}"
 
 
 def _namespace(zone: ZoneOutlook) -> Iterator[Text]:

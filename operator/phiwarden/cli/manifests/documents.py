@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import yaml
@@ -101,6 +102,18 @@ def pieces(text: str, size: int) -> Iterator[str]:
             yield "\n" * text.count("\n", 0, begins) + text[begins : separator.start()]
             begins = separator.start()
     yield "\n" * text.count("\n", 0, begins) + text[begins:]
+
+
+def mentioning(text: str, word: str) -> str:
+    """Return the documents of a text in which a word stands; their lines are others then."""
+    if word not in text:
+        return ""
+    # A directive before a separator belongs to what follows it.
+    if re.search("^%", text, re.MULTILINE):
+        return text
+    begins = [0, *(separator.start() for separator in _SEPARATOR.finditer(text)), len(text)]
+    parts = (text[start:end] for start, end in pairwise(begins))
+    return "\n".join(part for part in parts if word in part)
 
 
 def _json_pair(escapes: str) -> str:

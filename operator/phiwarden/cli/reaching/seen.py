@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from phiwarden.api.selectors import Labels
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.endpoints import SLICE, api_servers
 from phiwarden.boundary.model import ApiServer
 from phiwarden.cluster import resources
-from phiwarden.reach.model import Labels, Pod, Policy, Service, Surroundings
+from phiwarden.reach.model import Pod, Policy, Service, Surroundings
 from phiwarden.reach.read import NotUnderstood, namespace_of, pod_of, policy_of, service_of
 from phiwarden.rulebook.shapes import NAMESPACE, NETWORK_POLICY, SERVICE, Kind
 

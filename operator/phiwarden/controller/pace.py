@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass
-class Budget:
+class Pace:
     """Gives turns at a bounded rate, and none to put-backs while too many are not ready.
 
     Attributes:
@@ -53,22 +53,30 @@ class Budget:
         assert self._bucket is not None  # it was taken from it
         self._bucket = turns.given_back(self._bucket)
 
-    @property
-    def busy(self) -> bool:
-        """Return whether whoever asks for a turn now has to wait for it."""
-        return self._bucket is not None and self._bucket.tokens < 1
+    def busy(self, asking: int) -> bool:
+        """Return whether not all who ask for a turn now get it at once."""
+        tokens = (self._bucket or turns.full(self.limits, self.clock())).tokens
+        return tokens < asking
 
     @property
     def halted(self) -> bool:
         """Return whether nothing more is put back until people looked."""
         return turns.halted(self.failed, self.limits)
 
-    def admits(self, key: AuditKey) -> bool:
-        """Return whether a workload may be put back now; one that may not is asked again later."""
-        if not (self.halted or turns.crowded(self.on_their_way | self.failed, self.limits)):
-            return True
-        self.parked.add(key)
-        return False
+    def admits(self, key: AuditKey, *, on_trial: bool) -> bool:
+        """Return whether a workload may be changed now; one that may not is asked again later.
+
+        Args:
+            key: the workload.
+            on_trial: whether it has to become ready again; its place is taken at once.
+        """
+        full = on_trial and turns.crowded(self.on_their_way | self.failed, self.limits)
+        if self.halted or full:
+            self.parked.add(key)
+            return False
+        if on_trial:
+            self.sent(key)
+        return True
 
     def sent(self, key: AuditKey) -> None:
         """Note that a put-back is on its way, and not ready."""
