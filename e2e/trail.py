@@ -111,24 +111,6 @@ OF_OTHERS = {
         )
         for verb in ("list", "watch")
     ),
-    *(
-        ("apps", resource, verb)
-        for resource in ("deployments", "statefulsets", "daemonsets")
-        for verb in ("get", "patch")
-    ),
     ("", "persistentvolumeclaims", "delete"),
 }
 """Rights that are used only where other projects are installed."""
-
-AWAITED = {
-    *(
-        ("phiwarden.dev", "phihistories", verb)
-        for verb in ("list", "watch", "create", "patch", "delete")
-    ),
-    *(("batch", resource, verb) for resource in ("cronjobs", "jobs") for verb in ("get", "patch")),
-    ("apps", "replicasets", "watch"),
-    ("apps", "controllerrevisions", "list"),
-    *(("", "pods", verb) for verb in ("get", "watch", "delete")),
-    *(("policy", "poddisruptionbudgets", verb) for verb in ("list", "watch")),
-}
-"""Rights that nothing uses yet: what first uses one takes it out here, or it goes."""

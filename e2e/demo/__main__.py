@@ -18,6 +18,7 @@ from e2e.demo.drift import drift
 from e2e.demo.legacy import installation, legacy
 from e2e.demo.narrator import Line, Narrator, duration
 from e2e.demo.outage import outage
+from e2e.demo.pilot import pilot
 from e2e.demo.safekeeping import secrets, volumes
 from e2e.demo.scene import PLATFORM, Scene
 from e2e.demo.story import Step, tell
@@ -25,7 +26,8 @@ from e2e.demo.story import Step, tell
 STORY: Sequence[Step[Scene]] = (
     Step("What was there before", "legacy", legacy, vital=True),
     Step("phiwarden is installed", "installed", installation, vital=True),
-    Step("The boundary is declared", "boundary", boundary, vital=True),
+    Step("A pilot: watched, and not refused", "pilot", pilot, vital=True),
+    Step("The boundary is enforced", "boundary", boundary, vital=True),
     Step("What slipped through earlier is put back", "rolled back", rollback),
     Step("Care comes first", "direct care", care),
     Step("A good application notices nothing", "admitted", good),

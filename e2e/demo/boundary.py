@@ -10,12 +10,14 @@ from typing import Any
 from e2e import workloads
 from e2e.demo.legacy import FAX, RECORDS, rolled_out
 from e2e.demo.narrator import duration
+from e2e.demo.pilot import adopting
 from e2e.demo.scene import EXAMPLES, PLATFORM, Scene, first_seen
 from e2e.demo.story import Result
 from e2e.waiting import until
 from phiwarden.api import names
 
 _SECONDS = 20.0
+_ENFORCE = "enforce"
 _KINDS = (
     ("network policies", "/apis/networking.k8s.io/v1/networkpolicies"),
     ("service accounts", "/api/v1/serviceaccounts"),
@@ -25,13 +27,9 @@ _KINDS = (
 
 
 def boundary(scene: Scene) -> Result:
-    """Declare the portal, and see how long its boundary takes."""
-    clinical = scene.names.zone("clinical")
-    scene.say(
-        "One PHIWorkload says where patient data of the portal may live and flow. Its zone"
-        f" clinical says `adopt: true`, since namespace {clinical} exists."
-    )
-    portal = scene.file(EXAMPLES / "phiworkload.yaml", _adopting)
+    """Enforce the portal's declaration, and see how long its boundary takes."""
+    scene.say("The pilot is over. The same declaration, at its own level: `enforce`.")
+    portal = scene.file(EXAMPLES / "phiworkload.yaml", adopting)
     began, seen = _declare(scene, portal)
     ready = _elapsed(seen, "ready", began, scene)
     scene.done(f"{scene.names.portal} is Ready: its boundary stands", ready)
@@ -61,23 +59,17 @@ def boundary(scene: Scene) -> Result:
     return Result(f"{len(namespaces)} namespaces, {policies} network policies, all enforced", ready)
 
 
-def _adopting(document: dict[str, Any]) -> None:
-    for zone in document["spec"]["zones"]:
-        if zone["name"] == "clinical":
-            zone["adopt"] = True
-
-
 def _declare(scene: Scene, path: str) -> tuple[float, dict[str, float]]:
-    """Apply the portal and look on meanwhile: when was it there, and when what follows from it."""
-    shown = "apply -f examples/clinic/phiworkload.yaml  # and adopt: true"
+    """Apply the portal and look on meanwhile: when did it enforce, and when came what follows?"""
+    shown = "apply -f examples/clinic/phiworkload.yaml  # adopt: true"
     scene.command(PLATFORM, f"kubectl {shown}")
     name = scene.names.portal
     absent = monotonic()
 
-    def exists() -> bool:
+    def asks() -> bool:
         nonlocal absent
         asked = monotonic()
-        if scene.admin.get(f"{workloads.WORKLOADS}/{name}").ok:
+        if scene.admin.get(f"{workloads.WORKLOADS}/{name}").body["spec"]["enforcement"] == _ENFORCE:
             return True
         absent = asked
         return False
@@ -86,7 +78,7 @@ def _declare(scene: Scene, path: str) -> tuple[float, dict[str, float]]:
         applied = pool.submit(
             scene.cluster.kubectl, "apply", f"--filename={path}", user=PLATFORM.user
         )
-        first_seen({"exists": lambda: exists() or applied.done()}, _SECONDS)
+        first_seen({"asked": lambda: asks() or applied.done()}, _SECONDS)
         seen = first_seen(_consequences(scene), _SECONDS)
         scene.tell.output(applied.result().stdout)
     return absent, seen
@@ -101,7 +93,7 @@ def _consequences(scene: Scene) -> Mapping[str, Callable[[], bool]]:
 
     def stands() -> bool:
         body = scene.admin.get(f"{workloads.NAMESPACES}/{clinical}").body
-        return names.ENFORCEMENT in (body["metadata"].get("labels") or {})
+        return (body["metadata"].get("labels") or {}).get(names.ENFORCEMENT) == _ENFORCE
 
     def rolled_back() -> bool:
         return "@sha256:" in workloads.image_of(scene.admin, clinical, RECORDS)
@@ -142,8 +134,10 @@ def _ours(scene: Scene, path: str, namespaces: set[str]) -> list[Any]:
 
 
 def rollback(scene: Scene) -> Result:
-    """See the old violation back at the revision that was compliant."""
+    """See the violation back at the revision that worked and was compliant."""
     clinical, name = scene.names.zone("clinical"), scene.names.portal
+    if not scene.simulated:
+        return _nothing_worked(scene)
     seconds = _elapsed(scene.moments, "rolled back", scene.moments["stands"], scene)
     told = until(
         lambda: _remediation(scene, RECORDS, "RolledBack"),
@@ -164,9 +158,20 @@ def rollback(scene: Scene) -> Result:
     scene.say("The Event on the Deployment, for the team:")
     scene.tell.quote(f"{event['type']} {event['reason']}: {event['message']}")
     rolled_out(scene, RECORDS)
-    if scene.simulated:
-        scene.done("its pods are Ready again, replaced by an ordinary rollout")
+    scene.done("its pods are Ready again, replaced by an ordinary rollout")
     return Result(f"{RECORDS}: revision {before} -> {after}; {rules}", seconds)
+
+
+def _nothing_worked(scene: Scene) -> Result:
+    """See the same on a cluster that cannot pull the demo's images: nothing ever worked."""
+    clinical = scene.names.zone("clinical")
+    event = until(lambda: _event(scene, clinical, RECORDS, "Held"), f"{RECORDS} is held")
+    scene.say(
+        "This cluster has no such images, so no revision was ever seen to work, and phiwarden"
+        " goes back to none that was not:"
+    )
+    scene.tell.quote(f"{event['type']} {event['reason']}: {event['message']}")
+    return Result(f"{RECORDS}: held, since nothing of it ever worked here")
 
 
 def care(scene: Scene) -> Result:

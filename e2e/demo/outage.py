@@ -49,10 +49,15 @@ def outage(scene: Scene) -> Result:
     )
     rolled_out(scene, "appointments")
     scene.done("a good application rolls out all the same: no webhook stands in its way")
-    before = writes(scene)
     began = monotonic()
     scene.operator = Operator(scene.product)
     scene.done("the operator is back", monotonic() - began)
+    _caught_up(scene)
+    scene.done("it noted what it had missed: a new release works, and can be gone back from")
+    scene.say("Once more, and this time nothing happens meanwhile:")
+    scene.operator.kill()
+    before = writes(scene)
+    scene.operator = Operator(scene.product)
     watched_until = monotonic() + _WATCHED
     while monotonic() < watched_until:
         if found := writes(scene) - before:
@@ -65,6 +70,18 @@ def outage(scene: Scene) -> Result:
     # The audit log is written a moment after the answer.
     until(lambda: writes(scene) != before, "the count of writes sees what the operator writes")
     return Result("refused without the operator; restarted, it wrote nothing")
+
+
+def _caught_up(scene: Scene) -> None:
+    """Wait until the operator has written nothing for a second."""
+    seen = [writes(scene), monotonic()]
+
+    def quiet() -> bool:
+        if (now := writes(scene)) != seen[0]:
+            seen[:] = [now, monotonic()]
+        return monotonic() - seen[1] > 1.0
+
+    until(quiet, "the operator has nothing left to write")
 
 
 def writes(scene: Scene) -> int:

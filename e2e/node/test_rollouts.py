@@ -14,8 +14,8 @@ from e2e.feedback import SIGNATURE
 from e2e.node import PEER, Node, peers
 from e2e.node.clinic import REPOSITORY, by_digest
 from e2e.node.peers import OPEN, SHUT, dial
-from e2e.rest import Rest
-from e2e.rollouts import quarantine_of, roll_out
+from e2e.rest import MERGE, Rest
+from e2e.rollouts import events_of, quarantine_of, roll_out, worked
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
@@ -132,19 +132,80 @@ def test_a_bad_rollout_is_refused_and_a_good_one_serves(
     admin.delete(f"{WORKLOADS}/{name}")
 
 
-def test_what_was_there_before_its_boundary_goes_back_to_what_worked(
+def seen_working(admin: Rest, name: str, templates: int, kind: str = "Deployment") -> None:
+    until(
+        lambda: len(worked(admin, name, kind, "api")) == templates,
+        f"{templates} templates were seen to work",
+    )
+
+
+def test_what_slipped_in_before_enforcement_goes_back_to_what_worked(
     admin: Rest, image: str
 ) -> None:
-    with legacy(admin, clinicalImpact="care-support") as (name, declared):
-        good = application(image)
-        roll_out(admin, name, good, bad(good, "1.0"), bad(good, "2.0"))
+    with legacy(admin, clinicalImpact="care-support", enforcement="observe") as (name, declared):
         assert workloads.apply(admin, declared).ok
+        wait(admin, name)
+        good = application(image)
+        for number, release in enumerate((good, bad(good, "1.0"), bad(good, "2.0")), start=1):
+            roll_out(admin, name, release, first=number == 1)
+            seen_working(admin, name, number)
+        assert workloads.change(admin, name, enforcement="enforce").ok
         until(lambda: image_of(admin, name, "api") == image, "the template is the good one again")
         until(available(admin, name, "api"), "the good revision runs")
         running = [pod["spec"]["containers"][0]["image"] for pod in pods_of(admin, name).values()]
         assert running == [image, image]
         assert len(containers(admin, name)) == 2
         wait(admin, name, "Compliant")
+
+
+def test_a_rollout_whose_probes_fail_goes_back_and_nobody_notices(admin: Rest, image: str) -> None:
+    """It listens elsewhere than its probe asks, as a release with a wrong port does."""
+    rollback = {"onFailedRollout": True, "progressDeadline": "1m"}
+    with legacy(admin, clinicalImpact="direct-care", rollback=rollback) as (name, declared):
+        assert workloads.apply(admin, declared).ok
+        wait(admin, name)
+        good = application(image)
+        good["spec"]["progressDeadlineSeconds"] = 10
+        roll_out(admin, name, good)
+        seen_working(admin, name, 1)
+        before = containers(admin, name)
+        deaf = application(image, args=["serve", "api", "9999"])
+        path = f"{deployments(name)}/api"
+        assert admin.request("PATCH", path, deaf, content=MERGE).ok
+        until(
+            lambda: "RolledBack" in {event["reason"] for event in events_of(admin, name, "api")},
+            "it went back by itself",
+            within=90,
+        )
+        until(available(admin, name, "api"), "what worked runs")
+        # A rolling update takes none away before a new one is ready: none of these was touched.
+        assert containers(admin, name) == before
+
+
+def test_a_stateful_set_that_is_stuck_is_put_back_and_freed(admin: Rest, image: str) -> None:
+    with legacy(admin, clinicalImpact="care-support", enforcement="observe") as (name, declared):
+        assert workloads.apply(admin, declared).ok
+        wait(admin, name)
+        good = {**application(image), "kind": "StatefulSet"}
+        good["spec"]["serviceName"] = "api"
+        sets = f"/apis/apps/v1/namespaces/{name}/statefulsets"
+        assert admin.create(sets, good).ok
+        seen_working(admin, name, 1, "StatefulSet")
+        worse = bad({**application(image, args=["serve", "api", "9999"]), "kind": "StatefulSet"})
+        assert admin.request("PATCH", f"{sets}/api", worse, content=MERGE).ok
+        until(
+            lambda: any(
+                pod["spec"]["containers"][0]["image"] != image
+                for pod in pods_of(admin, name).values()
+            ),
+            "a pod of the bad template is stuck",
+        )
+        assert workloads.change(admin, name, enforcement="enforce").ok
+        until(workloads.rolled_out(admin, f"{sets}/api"), "all are of the good template", within=90)
+        assert {p["spec"]["containers"][0]["image"] for p in pods_of(admin, name).values()} == {
+            image
+        }
+        assert "Freed" in {event["reason"] for event in events_of(admin, name, "api")}
 
 
 def test_direct_care_that_cannot_go_back_keeps_running_apart(

@@ -70,6 +70,10 @@ class Act(ApiModel):
         str | None, Field(description="Field manager that wrote what was found.")
     ] = None
     message: Annotated[str, Field(description="What was done and why, for a person.")]
+    advice: Annotated[
+        str | None,
+        Field(description="The first rule that was broken, where, and how that is mended."),
+    ] = None
 
 
 class Pause(ApiModel):

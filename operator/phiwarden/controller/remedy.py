@@ -46,7 +46,7 @@ from phiwarden.remediation.plan import (
 from phiwarden.remediation.rollout import ROLLING, Stage, stage
 from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
-from phiwarden.rulebook.failures import Failure
+from phiwarden.rulebook.failures import Failure, summary
 
 log = structlog.get_logger(__name__)
 
@@ -216,18 +216,20 @@ class Remedy:
             if known[1].quarantine is not None:
                 await self.isolation.label(key, body, known[1].quarantine)
             return
+        busy = self.pace.busy(len(self.queues.turns) + 1)
         if boundary.impact == ClinicalImpact.DIRECT_CARE or tolerated(failures):
             plan = await self.plan(key, body, boundary, failures)
             if plan.held or plan.harmless:
                 await self.note(key, body, plan)  # a step that fails must not cost a pod
-            elif plan.action is Action.ROLL_BACK and self.pace.busy(len(self.queues.turns) + 1):
-                await self.note(key, body, replace(plan, held=True))  # neither must its waiting
+            elif busy:
+                # Nor must a turn that is long in coming.
+                await self.note(key, body, replace(plan, held=True))
             if plan.harmless:
                 await self._unlabel(key, body)
                 self._planned[key] = (self._question(key, body, boundary), plan)
                 return
         self._violating.add(key)
-        if self.pace.busy(len(self.queues.turns) + 1):
+        if busy:
             self.waits(key, waiting=True)
         self.queues.turns.add(key)
 
@@ -458,6 +460,7 @@ def _act(plan: Plan, body: Mapping[str, Any], failures: Sequence[Failure], now: 
         rules=tuple(rules),
         changed_by=author.manager if author is not None else None,
         message=plan.why,
+        advice=summary(failures) or None,
     )
 
 

@@ -68,7 +68,9 @@ class Teller:
             from_revision=act.from_revision,
             to_revision=act.to_revision,
         )
-        await self._tell(body, decision, "", once=f"{act.action}{act.time.isoformat()}")
+        await self._tell(
+            body, decision, act.advice or "", once=f"{act.action}{act.time.isoformat()}"
+        )
 
     async def note(
         self,
