@@ -101,6 +101,16 @@ def test_what_is_gone_waits_for_nothing() -> None:
     assert around.asked == []
 
 
+def test_nobody_waits_for_their_own_place() -> None:
+    """The API server was away in the middle of it: whoever tries again must not be parked."""
+    around = Around()
+    pace = around.pace(Limits(unready=2))
+    assert admits(pace, A)
+    assert admits(pace, B)
+    assert admits(pace, A)
+    assert not admits(pace, C)
+
+
 def test_what_was_never_sent_changes_nothing() -> None:
     around = Around()
     pace = around.pace()

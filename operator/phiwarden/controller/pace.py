@@ -70,7 +70,8 @@ class Pace:
             key: the workload.
             on_trial: whether it has to become ready again; its place is taken at once.
         """
-        full = on_trial and turns.crowded(self.on_their_way | self.failed, self.limits)
+        others = (self.on_their_way | self.failed) - {key}
+        full = on_trial and turns.crowded(others, self.limits)
         if self.halted or full:
             self.parked.add(key)
             return False

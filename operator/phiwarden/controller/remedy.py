@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
+import structlog
+
 from phiwarden.api.history import Act
 from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
-from phiwarden.cluster.client import Api, Refused
+from phiwarden.cluster.client import Api, ClusterError, Refused
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.authority import may_act
 from phiwarden.controller.calendar import Clock
@@ -45,6 +47,8 @@ from phiwarden.remediation.rollout import ROLLING, Stage, stage
 from phiwarden.remediation.steps import changes, restart
 from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
+
+log = structlog.get_logger(__name__)
 
 QUARANTINED = (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
 
@@ -307,12 +311,14 @@ class Remedy:
     ) -> None:
         """Change an object, only if nobody changed it since, so that it is done and told once."""
         before = self.histories.of(key, body)
-        await self.histories.write(key, body, remembered.intending(before, act))
         try:
+            await self.histories.write(key, body, remembered.intending(before, act))
             stored = await self.api.amend(resources.WORKLOADS[key.kind], body, *operations)
-        except Refused:
+        except ClusterError as error:
+            # Its place is free again; what took place all the same is followed once it is seen.
             self.pace.over(key)
-            await self.histories.write(key, body, remembered.forgoing(before))
+            if isinstance(error, Refused) and self.histories.of(key, body).pending is not None:
+                await self.histories.write(key, body, remembered.forgoing(before))
             raise
         self.rollouts.wrote(key, stored)
         await self._finish(key, body, boundary, act)
@@ -402,7 +408,11 @@ class Remedy:
             return ""
         if memory.pause != pause:
             recorded = memory.model_copy(update={"pause": pause})
-            await self.histories.write(key, body, recorded)
+            try:
+                await self.histories.write(key, body, recorded)
+            except Refused as refused:
+                # People on call come first, and what is held must be; it is tried again.
+                log.warning("pause.unwritten", key=str(key), code=refused.code)
         return told(pause)
 
     def _note_conflict(self, key: AuditKey, body: Mapping[str, Any], *, denied: bool) -> None:
