@@ -22,6 +22,7 @@ from e2e.workloads import (
     clinic,
     deployment,
     deployments,
+    failing,
     image_of,
     status,
     unique,
@@ -178,6 +179,28 @@ def test_a_quarantine_ends_when_the_team_mends_the_cause(admin: Rest, name: str)
     namespace = admin.get(f"{NAMESPACES}/{name}").body["metadata"]
     assert namespace["annotations"]["boundary.phiwarden.dev/held"] == ""
     assert namespace["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_pods_of_the_bad_template_stay_apart_until_good_ones_took_their_place(
+    admin: Rest, name: str
+) -> None:
+    """A mended template that does not come up frees nobody who broke the rules."""
+    roll_out(admin, name, bad(deployment("api")))
+    adopt(admin, name, clinicalImpact="care-support")
+    until(lambda: quarantine_of(admin, name, "api") == {"full"}, "its pods are apart")
+    old = {pod["metadata"]["name"] for pod in pods_of(admin, name)}
+    path = f"{deployments(name)}/api"
+    assert admin.request("PATCH", path, failing(deployment("api")), content=MERGE).ok
+    until(lambda: len(pods_of(admin, name)) > len(old), "a good pod is there, and not ready")
+    wait(admin, name, "Compliant")
+    for pod in pods_of(admin, name):
+        label = pod["metadata"]["labels"].get("phiwarden.dev/quarantine")
+        assert label == ("full" if pod["metadata"]["name"] in old else None)
+
+
+def pods_of(admin: Rest, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = admin.get(f"{NAMESPACES}/{name}/pods").body["items"]
+    return found
 
 
 def test_care_support_without_a_way_back_is_cut_off_and_not_stopped(admin: Rest, name: str) -> None:

@@ -14,6 +14,7 @@ from phiwarden.remediation.history import (
     author_of_template,
     controller_of,
     digest_of,
+    kept_by,
     kept_revisions,
     revision_of,
     revisions,
@@ -259,3 +260,20 @@ def test_a_workload_never_goes_back_to_what_it_has(
     assume(digest_of(one) != digest_of(other))
     kept = revisions(UID, [replica_set(1, one), replica_set(2, other), replica_set(3, one)])
     assert [each.digest == digest_of(one) for each in kept] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kept"),
+    [
+        ({"ownerReferences": [{"controller": True, "name": "api-new"}]}, True),
+        ({"ownerReferences": [{"controller": True, "name": "api-old"}]}, False),
+        ({"ownerReferences": [{"name": "api-new"}]}, False),
+        ({"labels": {"controller-revision-hash": "api-new"}}, True),
+        ({"labels": {"controller-revision-hash": "new"}}, True),
+        ({"labels": {"controller-revision-hash": "ew"}}, False),
+        ({"labels": {}}, False),
+        ({}, False),
+    ],
+)
+def test_whose_template_a_pod_has(metadata: dict[str, Any], kept: bool) -> None:
+    assert kept_by({"metadata": metadata}, {"api-new"}) is kept

@@ -18,10 +18,12 @@ from phiwarden.remediation.history import (
     Revision,
     controller_of,
     digest_of,
+    kept_by,
     kept_revisions,
     pod_owners,
     revisions,
 )
+from phiwarden.remediation.rollout import ROLLING
 from phiwarden.remediation.steps import labels
 
 
@@ -75,10 +77,28 @@ class Isolation:
         return [pod for pod in found if controller_of(pod) in owners]
 
     async def label(
-        self, key: AuditKey, body: Mapping[str, Any], quarantine: Quarantine | None
+        self,
+        key: AuditKey,
+        body: Mapping[str, Any],
+        quarantine: Quarantine | None,
+        *,
+        newest_alone: bool = False,
     ) -> int:
-        """Mark an object's own pods as cut off, or no longer; return how many changed."""
-        steps = labels(await self.pods(key, body), quarantine)
+        """Mark an object's own pods as cut off, or no longer; return how many changed.
+
+        Args:
+            key: the object.
+            body: as the API server has it.
+            quarantine: None to let them go.
+            newest_alone: whether those of an earlier template stay as they are.
+        """
+        pods = await self.pods(key, body)
+        if newest_alone and key.kind in ROLLING and labels(pods, quarantine):
+            now = digest_of(body["spec"]["template"])
+            history = await self.history(key, body)
+            keepers = {revision.keeper for revision in history if revision.digest == now}
+            pods = [pod for pod in pods if kept_by(pod, keepers)]
+        steps = labels(pods, quarantine)
         if quarantine is not None:
             self.state.labelled.add(key.namespace)
         await asyncio.gather(

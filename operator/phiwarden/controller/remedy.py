@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import structlog
@@ -49,6 +49,9 @@ from phiwarden.rulebook.evaluate import Judge
 from phiwarden.rulebook.failures import Failure, summary
 
 log = structlog.get_logger(__name__)
+
+LOOK_AGAIN: Final = dt.timedelta(minutes=5)
+"""Between two looks at what is set apart, whether there is a way back by now."""
 
 QUARANTINED = (Action.HOLD, Action.ISOLATE, Action.SCALE_TO_ZERO, Action.SUSPEND)
 
@@ -260,6 +263,9 @@ class Remedy:
         self.waits(key, waiting=False)
         if plan.action is not Action.ROLL_BACK:
             self._planned[key] = (self._question(key, body, boundary), plan)
+        # A way back can open without the object's being changed: its Secret comes again.
+        stays = plan.quarantine is not None and key.kind in ROLLING
+        self.alarms.set(key, "again", self.clock() + LOOK_AGAIN if stays else None)
         await self.note(key, body, plan)
         return acted
 
@@ -358,13 +364,16 @@ class Remedy:
         self._violating.discard(key)
         self.waits(key, waiting=False)
         self.alarms.set(key, "pause", None)
+        self.alarms.set(key, "again", None)
         started = await self._start_again(key, body, boundary, why)
         quarantined = self.state.quarantined.get(key.namespace, {})
         known = quarantined.get((key.kind, key.name))
         if known is not None:
             # First: new pods are labelled by it.
             quarantined[key.kind, key.name] = replace(known, quarantine=None)
-        released = await self._unlabel(key, body)
+        # Pods of a template that broke rules stay apart until mended ones take their place.
+        mended = boundary.enforcement == Enforcement.ENFORCE
+        released = await self._unlabel(key, body, newest_alone=mended)
         if known is None and not released:
             return
         self.state.quarantined.get(key.namespace, {}).pop((key.kind, key.name), None)
@@ -389,11 +398,14 @@ class Remedy:
         await self.histories.write(key, body, remembered.let_go(memory))
         return True
 
-    async def _unlabel(self, key: AuditKey, body: Mapping[str, Any]) -> int:
+    async def _unlabel(
+        self, key: AuditKey, body: Mapping[str, Any], *, newest_alone: bool = False
+    ) -> int:
+        """Let the pods of an object go; return how many were labelled."""
         known = self.state.quarantined.get(key.namespace, {}).get((key.kind, key.name))
         if known is None and key.namespace not in self.state.labelled:
             return 0
-        return await self.isolation.label(key, body, None)
+        return await self.isolation.label(key, body, None, newest_alone=newest_alone)
 
     async def _pause(
         self, key: AuditKey, body: Mapping[str, Any], memory: remembered.Memory

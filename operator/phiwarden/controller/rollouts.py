@@ -94,7 +94,7 @@ class Rollouts:
         """Drop what is known of an object that is gone."""
         self._worked.pop(key, None)
         self._written.pop(key, None)
-        for matter in ("rollout", "pause"):
+        for matter in ("rollout", "pause", "again"):
             self.alarms.set(key, matter, None)
 
     def worth_a_look(self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -153,6 +153,19 @@ def _revision(
 
 def _newest_first(found: list[Revision]) -> tuple[Revision, ...]:
     return tuple(sorted(found, key=lambda revision: revision.number, reverse=True))
+
+
+def kept_by(pod: Mapping[str, Any], keepers: Collection[str]) -> bool:
+    """Return whether a pod is of a template that one of these ReplicaSets or revisions keeps."""
+    metadata = pod["metadata"]
+    if any(
+        owner.get("controller") and owner["name"] in keepers
+        for owner in metadata.get("ownerReferences") or ()
+    ):
+        return True
+    # A StatefulSet's pods name the revision, a DaemonSet's the end of its name.
+    named = (metadata.get("labels") or {}).get(REVISION_HASH)
+    return named is not None and any(k == named or k.endswith(f"-{named}") for k in keepers)
 
 
 def author_of_template(obj: Mapping[str, Any]) -> Author | None:

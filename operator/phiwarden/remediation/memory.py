@@ -29,7 +29,12 @@ def with_worked(memory: Memory, template: str, revision: int | None, now: dt.dat
     """
     if proven(memory, template) and on_trial(memory, template) is None:
         return memory
-    entry = Worked(template=template, revision=revision, time=now.replace(microsecond=0))
+    time = now.replace(microsecond=0)
+    trial = on_trial(memory, template)
+    if trial is not None:
+        # Times are in whole seconds, and much can happen in one.
+        time = max(time, trial.time + dt.timedelta(seconds=1))
+    entry = Worked(template=template, revision=revision, time=time)
     rest = tuple(known for known in memory.worked if known.template != template)
     return memory.model_copy(update={"worked": (entry, *rest)[:MAX_WORKED]})
 
@@ -105,4 +110,4 @@ def on_trial(memory: Memory, template: str) -> Act | None:
         return None
     act = memory.acts[0]
     works = (entry for entry in memory.worked if entry.template == template)
-    return None if any(entry.time >= act.time for entry in works) else act
+    return None if any(entry.time > act.time for entry in works) else act
