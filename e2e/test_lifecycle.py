@@ -300,6 +300,12 @@ def _use_every_right(product: Product, root: Rest) -> None:
     worse = f"{deployments(legacy)}/web"
     assert root.request("PATCH", worse, bad(deployment("web")), content=MERGE).ok
     until(available(root, legacy, "web"), "a bad revision runs")
+    alone = deployment("alone")["spec"]["template"]["spec"]
+    alone = {
+        "metadata": {"name": "alone"},
+        "spec": {**alone, "automountServiceAccountToken": False},
+    }
+    assert root.create(f"{NAMESPACES}/{legacy}/pods", alone).ok
     quota = {"cpu": "8", "memory": "16Gi", "pods": 50}
     images = {"registries": ["registry.hospital.example/portal"]}
     accounts = [{"name": "app"}, {"name": "spare"}]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from phiwarden.api import names
 from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
@@ -104,12 +105,11 @@ class Auditor:
             *(
                 self.api.list(resources.collection(resources.WORKLOADS[kind], namespace))
                 for kind in AUDITED
-            ),
-            self.pods.judgeable(namespace),
+            )
         )
         self.state.verdicts.pop(namespace, None)
         later = self.queues.later[namespace] = {}
-        for kind, objects in zip((*AUDITED, "Pod"), lists, strict=True):
+        for kind, objects in zip(AUDITED, lists, strict=True):
             for listed in objects:
                 body = {**listed, "kind": kind}
                 key = AuditKey(kind, namespace, body["metadata"]["name"])
@@ -122,6 +122,11 @@ class Auditor:
                     plan = await self.remedy.plan(key, body, boundary, denied)
                     if plan.held:
                         await self.remedy.note(key, body, plan)
+        async for body in self.pods.judgeable(namespace):
+            key = AuditKey("Pod", namespace, body["metadata"]["name"])
+            denied = self._note(key, body, await self._failures(body, boundary))
+            if denied or names.QUARANTINE in (body["metadata"].get("labels") or {}):
+                later[key] = body
 
     def release_judged(self, namespace: str) -> None:
         """Put back what `judge_zone` found, now that the boundary stands."""

@@ -70,11 +70,15 @@ def revisions(uid: str, replica_sets: Iterable[Mapping[str, Any]]) -> tuple[Revi
 
 
 def author_of_template(obj: Mapping[str, Any]) -> Author | None:
-    """Return who wrote the pod template last, by managedFields; None if nobody is named."""
+    """Return who wrote the pod template last, by managedFields; None if nobody is named.
+
+    Of a pod itself, who wrote its containers.
+    """
+    written = "f:containers" if obj.get("kind") == "Pod" else "f:template"
     entries = [
         entry
         for entry in obj["metadata"].get("managedFields") or ()
-        if "f:template" in (entry.get("fieldsV1") or {}).get("f:spec", {})
+        if written in (entry.get("fieldsV1") or {}).get("f:spec", {})
     ]
     if not entries:
         return None
