@@ -327,7 +327,15 @@ def test_pods_that_their_deployment_left_behind_are_seen(admin: Rest, name: str)
     assert len(left) == 2
     until(lambda: violating(admin, name) == left, "its pods are listed in its place")
     assert workloads.change(admin, name, enforcement="enforce").ok
-    until(lambda: quarantine_of(admin, name, "api") == {"full"}, "they are cut off")
+    until(lambda: quarantined(admin, name) == sorted(left), "they are cut off")
+    assert quarantine_of(admin, name, "api") == {"full"}
+
+    # One of the same name takes its ReplicaSet up again, and stands for them all.
+    assert workloads.change(admin, name, enforcement="observe").ok
+    until(lambda: quarantine_of(admin, name, "api") == {None}, "they are free")
+    assert admin.create(deployments(name), bad(deployment("api"))).ok
+    until(lambda: violating(admin, name) == {"Deployment/api"}, "it is listed in their place")
+    until(lambda: zone_status(admin, name, "app")["workloads"] == 1, "nothing else is counted")
 
 
 def test_a_pod_that_is_adopted_follows_from_who_took_it(admin: Rest, name: str) -> None:

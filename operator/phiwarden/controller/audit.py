@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from phiwarden.api import names
 from phiwarden.api.workload import ClinicalImpact, Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
@@ -109,12 +110,11 @@ class Auditor:
             *(
                 self.api.list(resources.collection(resources.WORKLOADS[kind], namespace))
                 for kind in AUDITED
-            ),
-            self.pods.judgeable(namespace),
+            )
         )
         self.state.verdicts.pop(namespace, None)
         later = self.queues.later[namespace] = {}
-        for kind, objects in zip((*AUDITED, "Pod"), lists, strict=True):
+        for kind, objects in zip(AUDITED, lists, strict=True):
             for listed in objects:
                 body = {**listed, "kind": kind}
                 key = AuditKey(kind, namespace, body["metadata"]["name"])
@@ -125,6 +125,11 @@ class Auditor:
                 enforced = boundary.enforcement == Enforcement.ENFORCE
                 if denied and enforced and boundary.impact == ClinicalImpact.DIRECT_CARE:
                     await self.remedy.protect(key, body, boundary, denied)
+        async for body in self.pods.judgeable(namespace):
+            key = AuditKey("Pod", namespace, body["metadata"]["name"])
+            denied = self._note(key, body, await self._failures(body, boundary))
+            if denied or names.QUARANTINE in (body["metadata"].get("labels") or {}):
+                later[key] = body
 
     def release_judged(self, namespace: str) -> None:
         """Put back what `judge_zone` found, now that the boundary stands."""

@@ -10,7 +10,7 @@ its pods change, and it is what ran before its boundary that matters.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -130,18 +130,15 @@ class PodObserver:
         elif self._note(key, body["metadata"]):
             self._look_at(key)
 
-    async def judgeable(self, namespace: str) -> list[Object]:
-        """Return the pods of a namespace that are apart, in full."""
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def fetch(name: str) -> Object | None:
-            async with slots:
-                return await self._fetch((namespace, name))
-
+    async def judgeable(self, namespace: str) -> AsyncIterator[Object]:
+        """Yield the pods of a namespace that are apart, in full; there may be thousands."""
         known = self._apart.get(namespace, {}).items()
-        asked = [fetch(name) for name, pod in known if not pod.waiting]
-        found = await asyncio.gather(*asked)
-        return [body for body in found if body is not None]
+        asked = [(namespace, name) for name, pod in known if not pod.waiting]
+        for first in range(0, len(asked), _AT_ONCE):
+            some = asked[first : first + _AT_ONCE]
+            for body in await asyncio.gather(*map(self._fetch, some)):
+                if body is not None:
+                    yield body
 
     def _note(self, key: Key, metadata: Mapping[str, Any]) -> bool:
         """Note a pod as it is now; return whether it is apart, and has to be judged anew."""

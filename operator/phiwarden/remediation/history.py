@@ -169,7 +169,12 @@ def kept_by(pod: Mapping[str, Any], keepers: Collection[str]) -> bool:
 
 
 def author_of_template(obj: Mapping[str, Any]) -> Author | None:
-    """Return who wrote the pod template last, by managedFields; None if nobody is named."""
+    """Return who wrote the pod template last, by managedFields; None if nobody is named.
+
+    Of a pod itself, who wrote its containers.
+    """
+    if obj.get("kind") == "Pod":
+        return _author(obj, "f:containers", within="f:spec")
     return _author(obj, "f:template", "f:jobTemplate", within="f:spec")
 
 
