@@ -8,8 +8,10 @@ from contextlib import nullcontext
 import pytest
 
 from e2e.controlplane import ControlPlane, Options, acquire, build
-from e2e.product import Product, install
+from e2e.controlplane.options import PLATFORM_ENGINEER
+from e2e.product import Operator, Product, install, running
 from e2e.rest import Rest, connect
+from e2e.workloads import NAMESPACES, WORKLOADS, unique
 
 NODE_LABELS = {"topology.kubernetes.io/region": "us-east-1"}
 """Where the simulated node stands: a region that the examples declare."""
@@ -60,3 +62,30 @@ def engineer(product: Product) -> Rest:
 def admin(cluster: ControlPlane) -> Rest:
     """The API server as its administrator, a member of system:masters, sees it."""
     return connect(cluster.kubeconfig)
+
+
+@pytest.fixture
+def developer(product: Product) -> Rest:
+    """Somebody who deploys, with every right of RBAC and no exemption."""
+    return connect(product.cluster.kubeconfig_for(PLATFORM_ENGINEER))
+
+
+@pytest.fixture(scope="module")
+def operator(product: Product) -> Iterator[Operator]:
+    """The operator, for all stories of a file."""
+    with running(product) as started:
+        yield started
+
+
+@pytest.fixture
+def adoptable(operator: Operator, admin: Rest) -> Iterator[str]:
+    """A namespace that nobody declares yet, with service account `app`, while the operator runs.
+
+    A declaration of its name is taken back at the end; the namespace is left to itself.
+    """
+    chosen = unique("adopted")
+    assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
+    account = {"metadata": {"name": "app"}}
+    assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
+    yield chosen
+    admin.delete(f"{WORKLOADS}/{chosen}")

@@ -11,7 +11,7 @@ import pytest
 
 from e2e import workloads
 from e2e.product import Operator, Product, running
-from e2e.rest import MERGE, Rest, connect
+from e2e.rest import MERGE, Rest
 from e2e.rollouts import adopt, quarantine_of, roll_out
 from e2e.waiting import until
 from e2e.workloads import (
@@ -32,26 +32,10 @@ from phiwarden.rulebook.examples import DIGEST
 Object = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def operator(product: Product) -> Iterator[Operator]:
-    with running(product) as started:
-        yield started
-
-
 @pytest.fixture
-def developer(product: Product) -> Rest:
-    return connect(product.cluster.kubeconfig_for("platform-engineer"))
-
-
-@pytest.fixture
-def name(operator: Operator, admin: Rest) -> Iterator[str]:
-    chosen = unique("loose")
-    assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
-    account = {"metadata": {"name": "app"}}
-    assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
-    yield chosen
-    admin.delete(f"{WORKLOADS}/{chosen}")
-    admin.delete(f"{NAMESPACES}/{chosen}")
+def name(adoptable: str, admin: Rest) -> Iterator[str]:
+    yield adoptable
+    admin.delete(f"{NAMESPACES}/{adoptable}")
 
 
 def pods(namespace: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from e2e.product import Operator, Product, running
-from e2e.rest import MERGE, Rest, connect
+from e2e.rest import MERGE, Rest
 from e2e.rollouts import adopt
 from e2e.waiting import until
 from e2e.workloads import (
@@ -31,11 +31,6 @@ OWN = {"matchLabels": {"app": "api"}}
 def operator(product: Product) -> Iterator[Operator]:
     with running(product) as started:
         yield started
-
-
-@pytest.fixture
-def developer(product: Product) -> Rest:
-    return connect(product.cluster.kubeconfig_for("platform-engineer"))
 
 
 @pytest.fixture

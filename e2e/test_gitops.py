@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,20 +10,17 @@ import pytest
 
 from e2e import gitops, workloads
 from e2e.players import Git, Player
-from e2e.product import Operator, Product, running
+from e2e.product import Product
 from e2e.rest import Rest
 from e2e.rollouts import adopt, events_of, history_of, quarantine_of, worked
 from e2e.waiting import until
 from e2e.workloads import (
-    NAMESPACES,
-    WORKLOADS,
     available,
     bad,
     deployment,
     deployments,
     failing,
     image_of,
-    unique,
     wait,
 )
 from phiwarden.rulebook.examples import DIGEST
@@ -33,20 +30,9 @@ Start = Callable[..., AbstractContextManager[Player]]
 FLUX, ARGO = "Kustomization flux-system/apps", "Application apps"
 
 
-@pytest.fixture(scope="module")
-def operator(product: Product) -> Iterator[Operator]:
-    with running(product) as started:
-        yield started
-
-
 @pytest.fixture
-def name(operator: Operator, admin: Rest) -> Iterator[str]:
-    chosen = unique("git")
-    assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
-    account = {"metadata": {"name": "app"}}
-    assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
-    yield chosen
-    admin.delete(f"{WORKLOADS}/{chosen}")
+def name(adoptable: str) -> str:
+    return adoptable
 
 
 def release(number: int, *, works: bool = True) -> dict[str, Any]:

@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from e2e import workloads
-from e2e.product import Operator, Product, running
+from e2e.product import Product
 from e2e.rest import MERGE, Rest, connect
 from e2e.rollouts import adopt, events_of, history_of, quarantine_of, roll_out, worked
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
-    WORKLOADS,
     available,
     bad,
     deployment,
     deployments,
     image_of,
     status,
-    unique,
     wait,
 )
 from phiwarden.rulebook.examples import DIGEST
 
 
-@pytest.fixture(scope="module")
-def operator(product: Product) -> Iterator[Operator]:
-    with running(product) as started:
-        yield started
-
-
 @pytest.fixture
-def name(operator: Operator, admin: Rest) -> Iterator[str]:
-    chosen = unique("back")
-    assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
-    account = {"metadata": {"name": "app"}}
-    assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
-    yield chosen
-    admin.delete(f"{WORKLOADS}/{chosen}")
+def name(adoptable: str) -> str:
+    return adoptable
 
 
 def release(number: int, **container: Any) -> dict[str, Any]:

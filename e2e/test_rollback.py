@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from e2e import workloads
 from e2e.product import Operator, Product, running
-from e2e.rest import MERGE, Rest, connect
+from e2e.rest import MERGE, Rest
 from e2e.rollouts import adopt, events_of, pilot, quarantine_of, roll_out, worked
 from e2e.waiting import until
 from e2e.workloads import (
@@ -32,26 +31,10 @@ from e2e.workloads import (
 from phiwarden.rulebook.examples import DIGEST
 
 
-@pytest.fixture(scope="module")
-def operator(product: Product) -> Iterator[Operator]:
-    with running(product) as started:
-        yield started
-
-
 @pytest.fixture
-def developer(product: Product) -> Rest:
-    return connect(product.cluster.kubeconfig_for("platform-engineer"))
-
-
-@pytest.fixture
-def name(operator: Operator, admin: Rest) -> Iterator[str]:
-    chosen = unique("legacy")
-    assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
-    account = {"metadata": {"name": "app"}}
-    assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
-    assert admin.create(budgets(chosen), budget()).ok
-    yield chosen
-    admin.delete(f"{WORKLOADS}/{chosen}")
+def name(adoptable: str, admin: Rest) -> str:
+    assert admin.create(budgets(adoptable), budget()).ok
+    return adoptable
 
 
 def test_an_old_violation_goes_back_to_its_newest_compliant_revision(

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from e2e import workloads
-from e2e.product import Operator, Product, running
+from e2e.product import Product
 from e2e.rest import MERGE, Rest
 from e2e.rollouts import adopt, events_of, history_of, worked
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
-    WORKLOADS,
     bad,
     deployment,
     failing,
     status,
-    unique,
     wait,
     zone_status,
 )
 from phiwarden.cluster.resources import collection, item, kind_of
 
 
-@pytest.fixture(scope="module")
-def operator(product: Product) -> Iterator[Operator]:
-    with running(product) as started:
-        yield started
-
-
 @pytest.fixture
-def name(operator: Operator, admin: Rest) -> Iterator[str]:
-    chosen = unique("kinds")
-    assert admin.create(NAMESPACES, {"metadata": {"name": chosen}}).ok
-    account = {"metadata": {"name": "app"}}
-    assert admin.create(f"{NAMESPACES}/{chosen}/serviceaccounts", account).ok
-    yield chosen
-    admin.delete(f"{WORKLOADS}/{chosen}")
+def name(adoptable: str) -> str:
+    return adoptable
 
 
 def made(kind: str, name: str) -> dict[str, Any]:

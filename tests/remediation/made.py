@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from phiwarden.api.history import Act, Worked
+from phiwarden.remediation.deeds import CHANGING, Plan
 from phiwarden.remediation.memory import NOTHING, Memory, done, intending
-from phiwarden.remediation.plan import CHANGING, Plan, template_digest
+from phiwarden.remediation.plan import template_digest
 from phiwarden.remediation.steps import Change, changes
 from phiwarden.rulebook.examples import manifest, pod_template
 from phiwarden.rulebook.model import Example

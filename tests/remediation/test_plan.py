@@ -15,13 +15,12 @@ from phiwarden.api.history import Cause
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import Quarantine
+from phiwarden.remediation.deeds import Action, Plan
 from phiwarden.remediation.history import Revision, digest_of
 from phiwarden.remediation.memory import FIGHT, NOTHING, Memory
 from phiwarden.remediation.plan import (
     SUSPENDED,
-    Action,
     Case,
-    Plan,
     decide,
     decide_failed,
     has_ended,

@@ -8,7 +8,8 @@ import pytest
 
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.model import Quarantine
-from phiwarden.remediation.plan import Action, decide
+from phiwarden.remediation.deeds import Action
+from phiwarden.remediation.plan import decide
 from phiwarden.remediation.pods import RUNNING, has_ended, plan_for_pod
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.examples import ZONE, manifest, pod_template

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phiwarden.remediation.deeds import CHANGING, Action, Plan
 from phiwarden.remediation.history import Revision, digest_of
 from phiwarden.remediation.memory import NOTHING, Memory, let_go
-from phiwarden.remediation.plan import CHANGING, Action, Plan
 from phiwarden.remediation.steps import changes, restart
 from tests.remediation.made import act, bad, carried_out, good, patched, working, workload
 

@@ -28,13 +28,11 @@ from phiwarden.controller.state import Quarantined, State
 from phiwarden.controller.telling import Teller
 from phiwarden.remediation import memory as remembered
 from phiwarden.remediation import turns
+from phiwarden.remediation.deeds import CHANGING, Action, Plan
 from phiwarden.remediation.history import author_of_template, revision_of
 from phiwarden.remediation.pause import asked, told
 from phiwarden.remediation.plan import (
-    CHANGING,
-    Action,
     Case,
-    Plan,
     decide,
     decide_failed,
     insisted_on,

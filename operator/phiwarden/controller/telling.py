@@ -15,8 +15,8 @@ from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.state import State
 from phiwarden.evidence.decisions import Decision, record
+from phiwarden.remediation.deeds import Action, Plan
 from phiwarden.remediation.history import author_of_template, revision_of
-from phiwarden.remediation.plan import Action, Plan
 from phiwarden.rulebook.failures import Failure, summary
 
 

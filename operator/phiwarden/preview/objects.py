@@ -14,12 +14,11 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.preview.model import Broken, Change, Consequence, Fate, Object, Way
 from phiwarden.preview.network import lost
 from phiwarden.preview.past import Past
+from phiwarden.remediation.deeds import Action, Plan
 from phiwarden.remediation.history import Revision
 from phiwarden.remediation.memory import on_trial
 from phiwarden.remediation.plan import (
     REMEDIED,
-    Action,
-    Plan,
     decide,
     decide_failed,
     needs_history,

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
 from phiwarden.api.history import Cause
 from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.labels import ZoneBoundary
-from phiwarden.boundary.model import Quarantine
 from phiwarden.remediation import pods
+from phiwarden.remediation.deeds import Action, Plan, hold, isolate, tolerate
 from phiwarden.remediation.gitops import other_side
 from phiwarden.remediation.history import Revision, digest_of
 from phiwarden.remediation.memory import FIGHT, NOTHING, Memory, taken_back, times_put_back, worked
@@ -33,47 +32,6 @@ SUSPENDED: Final = ("CronJob", "Job")
 
 REMEDIED: Final = (*ROLLING, *SUSPENDED, "Pod")
 """Kinds that are put back, cut off or, in direct care, kept running though they break rules."""
-
-
-class Action(StrEnum):
-    """What is done; also the reason of the Event that tells of it."""
-
-    ROLL_BACK = "RolledBack"
-    HOLD = "Held"
-    ISOLATE = "Isolated"
-    SCALE_TO_ZERO = "ScaledToZero"
-    SUSPEND = "Suspended"
-    LEAVE = "LeftAlone"
-    RELEASE = "Released"
-
-
-CHANGING: Final = (Action.ROLL_BACK, Action.SCALE_TO_ZERO, Action.SUSPEND)
-"""Deeds that change the object itself, and not its pods' labels alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done with one object, and why.
-
-    Attributes:
-        action: what.
-        why: for a person; names no values of the object.
-        target: the revision to go back to, for ROLL_BACK.
-        quarantine: value of the quarantine label of the pods, for HOLD and ISOLATE.
-        held: whether lost pods must be replaced although they break rules.
-        harmless: whether what it breaks costs reliability and no boundary.
-        cause: what it is for.
-        conflict: who wants what it has, and insists; "" if nobody does.
-    """
-
-    action: Action
-    why: str
-    target: Revision | None = None
-    quarantine: Quarantine | None = None
-    held: bool = False
-    harmless: bool = False
-    cause: Cause = Cause.VIOLATION
-    conflict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,43 +212,6 @@ def has_ended(body: Mapping[str, Any]) -> bool:
     return any(
         entry["type"] in ("Complete", "Failed") and entry["status"] == "True"
         for entry in conditions
-    )
-
-
-def tolerate(*, held: bool) -> Plan:
-    """Return the plan for what breaks rules that cost reliability and no boundary.
-
-    Args:
-        held: whether its lost pods must be replaced although rules refuse them.
-    """
-    return Plan(
-        Action.LEAVE,
-        "what it breaks costs reliability and no boundary: it is listed, and refused when it is"
-        " next changed",
-        held=held,
-        harmless=True,
-    )
-
-
-def hold(because: str, *, conflict: str = "") -> Plan:
-    """Return the plan that keeps direct care running, apart from all but treatment."""
-    return Plan(
-        Action.HOLD,
-        f"{because}; direct care is kept running, cut off from every egress but its flows for"
-        " treatment",
-        quarantine=Quarantine.CARE,
-        held=True,
-        conflict=conflict,
-    )
-
-
-def isolate(because: str, *, conflict: str = "") -> Plan:
-    """Return the plan that keeps something running, without any flow."""
-    return Plan(
-        Action.ISOLATE,
-        f"{because}; it is kept running, cut off from every flow",
-        quarantine=Quarantine.FULL,
-        conflict=conflict,
     )
 
 

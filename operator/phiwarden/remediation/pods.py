@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from phiwarden.api.workload import ClinicalImpact
-from phiwarden.boundary.model import Quarantine
-from phiwarden.remediation import plan
+from phiwarden.remediation.deeds import Action, Plan, hold, isolate, tolerate
 
 _ENDED: Final = ("Succeeded", "Failed")
 
@@ -23,9 +22,7 @@ def has_ended(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in _ENDED
 
 
-def plan_for_pod(
-    pod: Mapping[str, Any], impact: ClinicalImpact, *, mendable: bool = True
-) -> plan.Plan:
+def plan_for_pod(pod: Mapping[str, Any], impact: ClinicalImpact, *, mendable: bool = True) -> Plan:
     """Return the plan for a pod that breaks rules.
 
     Whatever its impact it is not stopped: nobody would make it anew. For the
@@ -37,15 +34,11 @@ def plan_for_pod(
         mendable: whether it breaks more than what costs reliability.
     """
     if has_ended(pod):
-        return plan.Plan(plan.Action.LEAVE, "it has ended")
+        return Plan(Action.LEAVE, "it has ended")
     if pod["metadata"].get("deletionTimestamp"):
-        return plan.Plan(plan.Action.LEAVE, "it is being deleted")
+        return Plan(Action.LEAVE, "it is being deleted")
     if not mendable:
-        return plan.tolerate(held=False)
+        return tolerate(held=False)
     if impact is ClinicalImpact.DIRECT_CARE:
-        return replace(plan.hold(_NO_WAY_BACK), held=False)
-    return plan.Plan(
-        plan.Action.ISOLATE,
-        f"{_NO_WAY_BACK}; it is kept running, cut off from every flow",
-        quarantine=Quarantine.FULL,
-    )
+        return replace(hold(_NO_WAY_BACK), held=False)
+    return isolate(_NO_WAY_BACK)

@@ -9,8 +9,8 @@ from typing import Any
 from phiwarden.api import names
 from phiwarden.api.patches import JSON_PATCH, MERGE_PATCH, Operation, guarded
 from phiwarden.boundary.model import Quarantine
+from phiwarden.remediation.deeds import Action, Plan
 from phiwarden.remediation.memory import Memory
-from phiwarden.remediation.plan import Action, Plan
 
 Change = Operation
 
