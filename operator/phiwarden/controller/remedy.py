@@ -248,7 +248,8 @@ class Remedy:
         try:
             acted = await self._carry_out(key, body, boundary, failures, plan)
         except Refused:
-            if boundary.impact == ClinicalImpact.DIRECT_CARE:
+            # Nobody makes a Pod of its own anew, so nothing of it can be held.
+            if boundary.impact == ClinicalImpact.DIRECT_CARE and key.kind != "Pod":
                 unmended = Plan(Action.LEAVE, "it cannot be put back", held=True)
                 await self.note(key, body, unmended)
             raise
