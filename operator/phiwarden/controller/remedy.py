@@ -65,7 +65,7 @@ class Remedy:
         try:
             acted = await self._carry_out(key, body, plan)
         except Refused:
-            if boundary.impact == ClinicalImpact.DIRECT_CARE:
+            if boundary.impact == ClinicalImpact.DIRECT_CARE and key.kind != "Pod":
                 unmended = Plan(Action.LEAVE, "it cannot be put back", held=True)
                 await self.note(key, body, unmended)
             raise
