@@ -128,7 +128,9 @@ class Auditor:
         async for body in self.pods.judgeable(namespace):
             key = AuditKey("Pod", namespace, body["metadata"]["name"])
             denied = self._note(key, body, await self._failures(body, boundary))
-            if denied or names.QUARANTINE in (body["metadata"].get("labels") or {}):
+            cut_off = names.QUARANTINE in (body["metadata"].get("labels") or {})
+            quarantined = self.state.quarantined.get(namespace, {})
+            if denied or cut_off or (key.kind, key.name) in quarantined:
                 later[key] = body
 
     def release_judged(self, namespace: str) -> None:

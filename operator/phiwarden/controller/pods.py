@@ -228,9 +228,12 @@ class PodObserver:
 
     async def _label(self, pod: Made) -> None:
         """Give a pod the label that what makes it asks for, which may change meanwhile."""
+        judged = self.state.verdicts.get(pod.namespace, {})
         wanted = self._wanted(pod.namespace, pod.makers)
         if wanted is None and pod.namespace not in self.state.labelled:
             return
+        if not any(maker in judged for maker in pod.makers):
+            return  # once it is judged, all its pods are seen to
         await label_pod(self.api, pod.namespace, pod.name, wanted)
         if self._wanted(pod.namespace, pod.makers) != wanted:
             self._labels.add(pod)

@@ -222,7 +222,7 @@ class Remedy:
             plan = await self.plan(key, body, boundary, failures)
             if plan.held or plan.harmless:
                 await self.note(key, body, plan)  # a step that fails must not cost a pod
-            elif busy:
+            elif busy and plan.action is Action.ROLL_BACK:
                 # Nor must a turn that is long in coming.
                 await self.note(key, body, replace(plan, held=True))
             if plan.harmless:
