@@ -54,8 +54,9 @@ def main() -> int:
             settled(product)
             figures += facts.figures(product, chosen.declarations, chosen.rounds, chosen.crowd)
     if chosen.only in {None, "remedy"}:
-        # One node for each thousand pods or so: a node takes 110 by default, and these take all.
-        with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS)) as cluster:
+        # A simulated node has room for a thousand pods.
+        room = chosen.deployments // 500
+        with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS, nodes=room)) as cluster:
             product = install(cluster, {"remediation": {"perMinute": remedy.PER_MINUTE}})
             settled(product)
             figures += remedy.figures(product, chosen.deployments, chosen.tightened, chosen.rounds)
