@@ -55,7 +55,7 @@ def main() -> int:
             figures += facts.figures(product, chosen.declarations, chosen.rounds, chosen.crowd)
     if chosen.only in {None, "remedy"}:
         # A simulated node has room for a thousand pods.
-        room = chosen.deployments // 500
+        room = 1 + chosen.deployments // 500
         with acquire(Options(durable_etcd=True, node_labels=NODE_LABELS, nodes=room)) as cluster:
             product = install(cluster, {"remediation": {"perMinute": remedy.PER_MINUTE}})
             settled(product)
