@@ -20,7 +20,7 @@ from e2e.rest import MERGE, Rest, connect
 from e2e.waiting import until
 from e2e.workloads import bad, clinic, deployment, deployments, image_of, status, zone
 from phiwarden.api import names
-from phiwarden.cluster.resources import WORKLOADS, collection, kind_of
+from phiwarden.cluster.resources import ADMISSION_BINDING, WORKLOADS, collection, kind_of
 
 DEPLOYMENT = kind_of("Deployment")
 HISTORIES = f"/apis/{names.API_VERSION}/phihistories"
@@ -107,8 +107,9 @@ def _roll_out(
 
 def _let_violations_in(rest: Rest, namespace: str) -> None:
     """Take the refusal away, so that a violation can be stored at all; the operator stays."""
-    root = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-    assert rest.delete(f"{root}/phiwarden-workloads-enforce").ok
+    root = collection(ADMISSION_BINDING)
+    for binding in ("phiwarden-workloads", "phiwarden-workloads-manifest"):
+        assert rest.delete(f"{root}/{binding}-enforce").ok
     worse = bad(deployment("probe"))
     until(lambda: rest.create(deployments(namespace), worse, dry_run=True).ok, "it is let in")
 
