@@ -18,8 +18,10 @@ from phiwarden.controller.pace import Pace
 from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.remedy import Remedy
+from phiwarden.controller.running import touch
 from phiwarden.controller.state import State, Verdict
 from phiwarden.controller.ways_back import WaysBack
+from phiwarden.remediation.owners import of_cron_job
 from phiwarden.remediation.plan import REMEDIED
 from phiwarden.remediation.rollout import ROLLING
 from phiwarden.rotation.consumers import env_secrets
@@ -162,23 +164,11 @@ class Auditor:
         denied = tuple(f for f in failures if f.severity is Severity.DENY)
         rules = tuple(dict.fromkeys(failure.rule for failure in failures))[:MAX_RULES]
         verdict = Verdict(rules, summary(failures), bool(denied))
-        if not rules and _counted_elsewhere(body):
+        if not rules and of_cron_job(body):
             known = self.state.verdicts.get(key.namespace, {})
             news = known.pop((key.kind, key.name), None) is not None
         else:
             news = verdicts_changed(self.state, key, verdict)
         if news:
-            for workload in self.state.claiming(key.namespace):
-                self.queues.workloads.add(workload)
+            touch(self.state, self.queues, key.namespace)
         return denied
-
-
-def _counted_elsewhere(body: Mapping[str, Any]) -> bool:
-    """Whether an object need not be counted: a CronJob stands for its Jobs.
-
-    An owner can be written by anybody, so it never keeps a violation off the list.
-    """
-    owners = body["metadata"].get("ownerReferences") or ()
-    return body.get("kind") == "Job" and any(
-        owner.get("controller") and owner.get("kind") == "CronJob" for owner in owners
-    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from phiwarden.cluster.reflector import Key
 from phiwarden.controller.queues import Queues
+from phiwarden.controller.running import touch
 from phiwarden.controller.state import State
 from phiwarden.rulebook.budgets import budget_of
 
@@ -35,5 +36,4 @@ class BudgetObserver:
             self.state.budgets[namespace] = after
         else:
             del self.state.budgets[namespace]
-        for workload in self.state.claiming(namespace):
-            self.queues.workloads.add(workload)
+        touch(self.state, self.queues, namespace)

@@ -27,7 +27,7 @@ from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
-from phiwarden.controller.running import gone
+from phiwarden.controller.running import gone, touch
 from phiwarden.controller.secrets import SELECTED, SecretObserver
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
 from phiwarden.controller.stores import StorageObserver
@@ -337,8 +337,7 @@ class Observer:
             self._touch(namespace)
 
     def _touch(self, namespace: str) -> None:
-        for workload in self.state.claiming(namespace):
-            self.queues.workloads.add(workload)
+        touch(self.state, self.queues, namespace)
 
     def _touch_all(self) -> None:
         for workload in self.state.workloads:

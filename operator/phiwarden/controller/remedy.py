@@ -24,12 +24,14 @@ from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.pace import Pace
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.rollouts import Rollouts
+from phiwarden.controller.running import touch
 from phiwarden.controller.state import Quarantined, State
 from phiwarden.controller.telling import Teller
 from phiwarden.remediation import memory as remembered
 from phiwarden.remediation import turns
 from phiwarden.remediation.deeds import CHANGING, Action, Plan
 from phiwarden.remediation.history import author_of_template, revision_of
+from phiwarden.remediation.owners import of_cron_job
 from phiwarden.remediation.pause import asked, told
 from phiwarden.remediation.plan import (
     Case,
@@ -200,8 +202,7 @@ class Remedy:
 
     def touch(self, key: AuditKey) -> None:
         """Have the status of whoever declares an object's zone say what is true now."""
-        for workload in self.state.claiming(key.namespace):
-            self.queues.workloads.add(workload)
+        touch(self.state, self.queues, key.namespace)
 
     async def _denied(
         self,
@@ -301,7 +302,7 @@ class Remedy:
         acted = plan.quarantine is not None and await self.isolation.label(
             key, body, plan.quarantine
         )
-        quiet = plan.harmless or plan.action in CHANGING or _one_of_many(body)
+        quiet = plan.harmless or plan.action in CHANGING or of_cron_job(body)
         if not quiet and (acted or not self.teller.told_before(key, boundary, plan)):
             await self.teller.tell(key, body, boundary, failures, plan)
         return bool(acted)
@@ -482,11 +483,3 @@ def _happened(act: Act, body: Mapping[str, Any]) -> bool:
     if act.action == "ScaledToZero":
         return bool(body["spec"].get("replicas") == 0)
     return bool(body["spec"].get("suspend"))
-
-
-def _one_of_many(body: Mapping[str, Any]) -> bool:
-    """Return whether an object is told of with what made it: a Job of a CronJob."""
-    owners = body["metadata"].get("ownerReferences") or ()
-    return body["kind"] == "Job" and any(
-        owner.get("controller") and owner.get("kind") == "CronJob" for owner in owners
-    )

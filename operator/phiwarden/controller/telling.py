@@ -13,6 +13,7 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.events import EventType, Recorder
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.running import touch
 from phiwarden.controller.state import State
 from phiwarden.evidence.decisions import Decision, record
 from phiwarden.remediation.deeds import Action, Plan
@@ -56,35 +57,13 @@ class Teller:
         self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary, act: Act
     ) -> None:
         """Tell of what was done to an object; also after the operator ended in the middle of it."""
-        decision = self._decision(
-            key,
-            boundary,
-            action=act.action,
-            rules=act.rules,
-            why=act.message,
-            time=act.time,
-            changed_by=act.changed_by,
-            changed_at=None,
-            from_revision=act.from_revision,
-            to_revision=act.to_revision,
-        )
-        await self._tell(
-            body, decision, act.advice or "", once=f"{act.action}{act.time.isoformat()}"
-        )
+        once = f"{act.action}{act.time.isoformat()}"
+        await self._tell(body, self._of_act(key, boundary, act), act.advice or "", once=once)
 
-    async def note(
-        self,
-        body: Mapping[str, Any],
-        kind: str,
-        reason: str,
-        message: str,
-        *,
-        once: str | None = None,
-    ) -> None:
+    async def note(self, body: Mapping[str, Any], kind: str, reason: str, message: str) -> None:
         """Warn on the object, and no more."""
-        await self.recorder.tell(
-            body, resources.kind_of(kind), EventType.WARNING, reason, message, once=once
-        )
+        of_kind = resources.kind_of(kind)
+        await self.recorder.tell(body, of_kind, EventType.WARNING, reason, message)
 
     def told_before(self, key: AuditKey, boundary: ZoneBoundary, plan: Plan) -> bool:
         """Return whether the newest thing told of an object is the same, as after a restart."""
@@ -96,21 +75,20 @@ class Teller:
     def recall(self, key: AuditKey, boundary: ZoneBoundary, acts: Sequence[Act]) -> None:
         """Have the status list what was done, as it is remembered."""
         for act in reversed(acts):
-            self._remember(
-                Remediation(
-                    time=act.time,
-                    namespace=key.namespace,
-                    kind=key.kind,
-                    name=key.name,
-                    action=act.action,
-                    from_revision=act.from_revision,
-                    to_revision=act.to_revision,
-                    rules=act.rules,
-                    changed_by=act.changed_by,
-                    message=act.message,
-                ),
-                boundary.workload,
-            )
+            self._remember(self._of_act(key, boundary, act))
+
+    def _of_act(self, key: AuditKey, boundary: ZoneBoundary, act: Act) -> Decision:
+        return self._decision(
+            key,
+            boundary,
+            action=act.action,
+            rules=act.rules,
+            why=act.message,
+            time=act.time,
+            changed_by=act.changed_by,
+            from_revision=act.from_revision,
+            to_revision=act.to_revision,
+        )
 
     def _decision(self, key: AuditKey, boundary: ZoneBoundary, **fields: Any) -> Decision:
         declared = self.state.workloads.get(boundary.workload)
@@ -128,21 +106,7 @@ class Teller:
         self, body: Mapping[str, Any], decision: Decision, more: str, *, once: str | None = None
     ) -> None:
         record(decision)
-        self._remember(
-            Remediation(
-                time=decision.time.replace(microsecond=0),
-                namespace=decision.namespace,
-                kind=decision.kind,
-                name=decision.name,
-                action=decision.action,
-                from_revision=decision.from_revision,
-                to_revision=decision.to_revision,
-                rules=decision.rules,
-                changed_by=decision.changed_by,
-                message=decision.why,
-            ),
-            decision.workload,
-        )
+        self._remember(decision)
         because = ", ".join(decision.rules) or f"PHIWorkload {decision.workload}"
         await self.recorder.tell(
             body,
@@ -153,7 +117,18 @@ class Teller:
             once=once,
         )
 
-    def _remember(self, entry: Remediation, workload: str) -> None:
-        if self.state.remember(workload, entry):
-            for claiming in self.state.claiming(entry.namespace):
-                self.queues.workloads.add(claiming)
+    def _remember(self, decision: Decision) -> None:
+        entry = Remediation(
+            time=decision.time.replace(microsecond=0),
+            namespace=decision.namespace,
+            kind=decision.kind,
+            name=decision.name,
+            action=decision.action,
+            from_revision=decision.from_revision,
+            to_revision=decision.to_revision,
+            rules=decision.rules,
+            changed_by=decision.changed_by,
+            message=decision.why,
+        )
+        if self.state.remember(decision.workload, entry):
+            touch(self.state, self.queues, entry.namespace)

@@ -12,6 +12,7 @@ from phiwarden.cluster.client import Api
 from phiwarden.controller.histories import Histories
 from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.running import touch
 from phiwarden.controller.state import State, WayBack
 from phiwarden.remediation.memory import Memory
 from phiwarden.remediation.plan import Case, template_digest, way_back
@@ -61,17 +62,13 @@ class WaysBack:
         known = self.state.ways_back.setdefault(key.namespace, {})
         if known.get((key.kind, key.name)) != found:
             known[key.kind, key.name] = found
-            self._touch(key.namespace)
+            touch(self.state, self.queues, key.namespace)
 
     def forget(self, key: AuditKey) -> None:
         """Drop what is known of an object that is gone."""
         self._asked.pop(key, None)
         if self.state.ways_back.get(key.namespace, {}).pop((key.kind, key.name), None):
-            self._touch(key.namespace)
-
-    def _touch(self, namespace: str) -> None:
-        for workload in self.state.claiming(namespace):
-            self.queues.workloads.add(workload)
+            touch(self.state, self.queues, key.namespace)
 
     def _question(
         self, key: AuditKey, body: Mapping[str, Any], boundary: ZoneBoundary

@@ -8,6 +8,7 @@ from typing import Final
 
 from phiwarden.boundary.manifest import is_ours
 from phiwarden.preview.model import Object
+from phiwarden.remediation.history import controller_of as uid_of_controller
 from phiwarden.remediation.owners import Owners, controller_of
 from phiwarden.rulebook.shapes import shape_of
 
@@ -17,17 +18,11 @@ _SELECTING: Final = "endpointslice-controller.k8s.io"
 _MIRRORING: Final = "endpointslicemirroring-controller.k8s.io"
 
 
-def controller(obj: Object) -> str | None:
-    """Return the uid of what controls an object, or None."""
-    owners = obj["metadata"].get("ownerReferences") or ()
-    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), None)
-
-
 def controlled(objects: Iterable[Object], kind: str) -> Mapping[str, tuple[Object, ...]]:
     """Return the objects of a kind by the uid of what controls them."""
     found: dict[str, list[Object]] = defaultdict(list)
     for obj in objects:
-        owner = controller(obj)
+        owner = uid_of_controller(obj)
         if obj["kind"] == kind and owner is not None:
             found[owner].append(obj)
     return {owner: tuple(owned) for owner, owned in found.items()}
@@ -37,7 +32,9 @@ def jobs_of_cron_jobs(objects: Iterable[Object]) -> tuple[Object, ...]:
     """Return the Jobs that a CronJob of the namespace made."""
     everything = tuple(objects)
     makers = {obj["metadata"].get("uid") for obj in everything if obj["kind"] == "CronJob"}
-    return tuple(obj for obj in everything if obj["kind"] == "Job" and controller(obj) in makers)
+    return tuple(
+        obj for obj in everything if obj["kind"] == "Job" and uid_of_controller(obj) in makers
+    )
 
 
 def judged_apart(objects: Iterable[Object]) -> tuple[Object, ...]:
@@ -67,7 +64,7 @@ def judged_apart(objects: Iterable[Object]) -> tuple[Object, ...]:
         and not (
             owners.makers("", controller_of(obj["metadata"]))
             if obj["kind"] == "Pod"
-            else controller(obj) in runs
+            else uid_of_controller(obj) in runs
         )
         and not _follows_service(obj, selecting, by_hand)
     )

@@ -113,3 +113,14 @@ class Owners:
     def _there(self, namespace: str, named: Controller) -> Owner | None:
         owner = self._known.get(namespace, {}).get((named.kind, named.name))
         return owner if owner is not None and owner.uid == named.uid else None
+
+
+def of_cron_job(body: Mapping[str, Any]) -> bool:
+    """Return whether an object is a Job that says that a CronJob made it, which stands for it.
+
+    An owner can be written by anybody, so it never keeps a violation off a list.
+    """
+    owners = body["metadata"].get("ownerReferences") or ()
+    return body.get("kind") == "Job" and any(
+        owner.get("controller") and owner.get("kind") == "CronJob" for owner in owners
+    )
