@@ -48,13 +48,7 @@ def pilot(admin: Rest, name: str, *revisions: dict[str, Any], **spec: Any) -> No
     workloads.wait(admin, name)
     for number in range(len(revisions)):
         roll_out(admin, name, *revisions[number : number + 1], first=number == 0)
-        app = revisions[0]["metadata"]["name"]
-        until(
-            lambda app=app, number=number: (
-                len(worked(admin, name, "Deployment", app)) == number + 1
-            ),
-            f"revision {number + 1} of {app} was seen to work",
-        )
+        seen_working(admin, name, revisions[0]["metadata"]["name"], number + 1)
     assert workloads.change(admin, name, enforcement="enforce").ok
 
 
@@ -70,6 +64,16 @@ def worked(admin: Rest, namespace: str, kind: str, name: str) -> list[dict[str, 
     """Return the templates of a workload that were seen to work, newest first."""
     found: list[dict[str, Any]] = history_of(admin, namespace, kind, name).get("worked", [])
     return found
+
+
+def seen_working(
+    admin: Rest, namespace: str, name: str, templates: int, kind: str = "Deployment"
+) -> None:
+    """Wait until so many templates of a workload were seen to work."""
+    until(
+        lambda: len(worked(admin, namespace, kind, name)) == templates,
+        f"{templates} templates of {kind}/{name} were seen to work",
+    )
 
 
 def quarantine_of(admin: Rest, namespace: str, app: str) -> set[str | None]:

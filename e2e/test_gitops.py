@@ -12,7 +12,7 @@ from e2e import gitops, workloads
 from e2e.players import Git, Player
 from e2e.product import Product
 from e2e.rest import Rest
-from e2e.rollouts import adopt, events_of, history_of, quarantine_of, worked
+from e2e.rollouts import adopt, events_of, history_of, quarantine_of, seen_working
 from e2e.waiting import until
 from e2e.workloads import (
     available,
@@ -41,13 +41,6 @@ def release(number: int, *, works: bool = True) -> dict[str, Any]:
     return body if works else failing(body)
 
 
-def seen_working(admin: Rest, name: str, templates: int) -> None:
-    until(
-        lambda: len(worked(admin, name, "Deployment", "api")) == templates,
-        f"{templates} releases were seen to work",
-    )
-
-
 def release_of(admin: Rest, name: str) -> str:
     template = admin.get(f"{deployments(name)}/api").body["spec"]["template"]
     return str(template["spec"]["containers"][0]["env"][0]["value"])
@@ -63,7 +56,7 @@ def test_what_git_brings_back_again_and_again_is_set_apart(
     git = Git()
     git.push(api=bad(deployment("api")))
     with start(product.cluster, name, git):
-        seen_working(admin, name, 1)
+        seen_working(admin, name, "api", 1)
         assert workloads.change(admin, name, enforcement="enforce").ok
         entry = wait(admin, name, "GitOpsConflict", "True", "Insisting")
         assert (
@@ -100,7 +93,7 @@ def test_a_failing_release_is_taken_back_once_and_another_commit_starts_anew(
     git = Git()
     git.push(api=release(1))
     with start(product.cluster, name, git):
-        seen_working(admin, name, 1)
+        seen_working(admin, name, "api", 1)
         git.push(api=release(2, works=False))
         entry = wait(admin, name, "GitOpsConflict", "True", "Insisting")
         assert f"{who} rolled out again what phiwarden took back as it failed" in entry["message"]
@@ -122,9 +115,9 @@ def test_what_the_api_server_refuses_git_shows_as_its_own_failure(
     git = Git()
     git.push(api=release(1))
     with gitops.flux(product.cluster, name, git) as flux:
-        seen_working(admin, name, 1)
+        seen_working(admin, name, "api", 1)
         git.push(api=bad(release(2)))
-        seen_working(admin, name, 2)
+        seen_working(admin, name, "api", 2)
         assert workloads.change(admin, name, enforcement="enforce").ok
         until(lambda: image_of(admin, name, "api").endswith(DIGEST), "it is put back")
         until(lambda: flux.refused, "Flux is refused")

@@ -9,7 +9,7 @@ from e2e import workloads
 from e2e.kills import When, killed_at
 from e2e.product import Product, running, settled
 from e2e.rest import MERGE, Rest
-from e2e.rollouts import adopt, events_of, history_of, worked
+from e2e.rollouts import adopt, events_of, history_of, seen_working
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
@@ -86,13 +86,6 @@ def prepared(admin: Rest, product: Product) -> list[str]:
             seen_working(admin, name, "api", 2)
             until(lambda name=name: reported(admin, name), "the status tells of it")
     return names
-
-
-def seen_working(admin: Rest, name: str, app: str, templates: int) -> None:
-    until(
-        lambda: len(worked(admin, name, "Deployment", app)) == templates,
-        f"{templates} templates of {app} were seen to work",
-    )
 
 
 def reported(admin: Rest, name: str) -> bool:

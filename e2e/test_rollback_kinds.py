@@ -9,7 +9,7 @@ import pytest
 from e2e import workloads
 from e2e.product import Product
 from e2e.rest import MERGE, Rest
-from e2e.rollouts import adopt, events_of, history_of, worked
+from e2e.rollouts import adopt, events_of, history_of, seen_working
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
@@ -36,13 +36,6 @@ def made(kind: str, name: str) -> dict[str, Any]:
     # The cluster has one node: what is direct care must not be missed there.
     body["spec"]["updateStrategy"] = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     return body
-
-
-def seen_working(admin: Rest, namespace: str, kind: str, name: str, revisions: int) -> None:
-    until(
-        lambda: len(worked(admin, namespace, kind, name)) == revisions,
-        f"{revisions} templates of {kind}/{name} were seen to work",
-    )
 
 
 def image(admin: Rest, namespace: str, kind: str, name: str) -> str:
@@ -76,11 +69,11 @@ def test_what_keeps_controller_revisions_goes_back(
     good = made(kind, "records")
     path = collection(kind_of(kind), name)
     assert admin.create(path, good).ok
-    seen_working(admin, name, kind, "records", 1)
+    seen_working(admin, name, "records", 1, kind)
     kept = image(admin, name, kind, "records")
     worse = bad(good, "3.0")
     assert admin.request("PATCH", f"{path}/records", worse, content=MERGE).ok
-    seen_working(admin, name, kind, "records", 2)
+    seen_working(admin, name, "records", 2, kind)
     assert workloads.change(admin, name, enforcement="enforce").ok
     until(lambda: image(admin, name, kind, "records") == kept, "its template is the good one")
     until(lambda: images_running(admin, name) == {kept}, "its pods are of the good template")
@@ -99,7 +92,7 @@ def test_a_stuck_stateful_set_is_freed(admin: Rest, name: str) -> None:
     good = workloads.stateful_set("records")
     path = collection(kind_of("StatefulSet"), name)
     assert admin.create(path, good).ok
-    seen_working(admin, name, "StatefulSet", "records", 1)
+    seen_working(admin, name, "records", 1, "StatefulSet")
     worse = failing(bad(good))
     assert admin.request("PATCH", f"{path}/records", worse, content=MERGE).ok
     until(lambda: any(i.endswith(":1.0") for i in images_running(admin, name)), "one pod is stuck")
@@ -198,7 +191,7 @@ def test_an_administrative_workload_comes_back_with_all_its_replicas(
     wait(admin, name)
     path = f"{workloads.deployments(name)}/report"
     assert admin.create(workloads.deployments(name), bad(deployment("report", replicas=3))).ok
-    seen_working(admin, name, "Deployment", "report", 1)
+    seen_working(admin, name, "report", 1, "Deployment")
     assert workloads.change(admin, name, enforcement="enforce").ok
     until(lambda: admin.get(path).body["spec"]["replicas"] == 0, "it is stopped")
     until(

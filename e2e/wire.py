@@ -7,7 +7,7 @@ import ssl
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,19 +62,25 @@ class Wire:
         """Be told of what is answered on a connection, before it is passed on."""
 
     async def _passed(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
-        server, requests = await asyncio.open_connection(self.host, self.port, ssl=self.context)
-        connection = object()
-        ways = {asyncio.create_task(self._asked(connection, client, requests))}
-        ways.add(asyncio.create_task(self._told(connection, server, answers)))
+        ends, ways = [answers], list[asyncio.Task[None]]()
         try:
+            server, requests = await asyncio.open_connection(self.host, self.port, ssl=self.context)
+            ends.append(requests)
+            connection = object()
+            ways.append(asyncio.create_task(self._asked(connection, client, requests)))
+            ways.append(asyncio.create_task(self._told(connection, server, answers)))
             # Whoever hangs up ends both ways.
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            answers.close()
+            with suppress(OSError):  # one that is late or lost has hung up
+                async with asyncio.timeout(1):
+                    await answers.wait_closed()
         finally:
-            ends = (requests, answers)
             for way in ways:
                 way.cancel()
             for end in ends:
-                end.close()
+                # Closed with courtesy, TLS waits 30 s for a peer that is busy with a watch.
+                end.transport.abort()
             closed = (end.wait_closed() for end in ends)
             await asyncio.gather(*ways, *closed, return_exceptions=True)
 
@@ -128,3 +134,4 @@ def tapped(
     finally:
         wire.stop()
         thread.join(20)
+        assert not thread.is_alive(), "the wire does not end"

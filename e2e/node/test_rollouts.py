@@ -15,7 +15,7 @@ from e2e.node import PEER, Node, peers
 from e2e.node.clinic import REPOSITORY, by_digest
 from e2e.node.peers import OPEN, SHUT, dial
 from e2e.rest import MERGE, Rest
-from e2e.rollouts import events_of, quarantine_of, roll_out, worked
+from e2e.rollouts import events_of, quarantine_of, roll_out, seen_working
 from e2e.waiting import until
 from e2e.workloads import (
     NAMESPACES,
@@ -132,13 +132,6 @@ def test_a_bad_rollout_is_refused_and_a_good_one_serves(
     admin.delete(f"{WORKLOADS}/{name}")
 
 
-def seen_working(admin: Rest, name: str, templates: int, kind: str = "Deployment") -> None:
-    until(
-        lambda: len(worked(admin, name, kind, "api")) == templates,
-        f"{templates} templates were seen to work",
-    )
-
-
 def test_what_slipped_in_before_enforcement_goes_back_to_what_worked(
     admin: Rest, image: str
 ) -> None:
@@ -148,7 +141,7 @@ def test_what_slipped_in_before_enforcement_goes_back_to_what_worked(
         good = application(image)
         for number, release in enumerate((good, bad(good, "1.0"), bad(good, "2.0")), start=1):
             roll_out(admin, name, release, first=number == 1)
-            seen_working(admin, name, number)
+            seen_working(admin, name, "api", number)
         assert workloads.change(admin, name, enforcement="enforce").ok
         until(lambda: image_of(admin, name, "api") == image, "the template is the good one again")
         until(available(admin, name, "api"), "the good revision runs")
@@ -167,7 +160,7 @@ def test_a_rollout_whose_probes_fail_goes_back_and_nobody_notices(admin: Rest, i
         good = application(image)
         good["spec"]["progressDeadlineSeconds"] = 10
         roll_out(admin, name, good)
-        seen_working(admin, name, 1)
+        seen_working(admin, name, "api", 1)
         before = containers(admin, name)
         deaf = application(image, args=["serve", "api", "9999"])
         path = f"{deployments(name)}/api"
@@ -190,7 +183,7 @@ def test_a_stateful_set_that_is_stuck_is_put_back_and_freed(admin: Rest, image: 
         good["spec"]["serviceName"] = "api"
         sets = f"/apis/apps/v1/namespaces/{name}/statefulsets"
         assert admin.create(sets, good).ok
-        seen_working(admin, name, 1, "StatefulSet")
+        seen_working(admin, name, "api", 1, "StatefulSet")
         worse = bad({**application(image, args=["serve", "api", "9999"]), "kind": "StatefulSet"})
         assert admin.request("PATCH", f"{sets}/api", worse, content=MERGE).ok
         until(

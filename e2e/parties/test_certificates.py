@@ -19,6 +19,10 @@ from e2e.workloads import NAMESPACES
 GROUP = "cert-manager.io/v1"
 Object = dict[str, Any]
 
+BETWEEN_TRIES = 240.0
+"""Seconds. Controllers of cert-manager that meet a conflict wait longer each time before they try
+again: 5, 10, 20, 40 s and so on (pkg/controller/util.go, DefaultItemBasedRateLimiter)."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def controller(cluster: ControlPlane, controllers: None) -> Iterator[Controller]:
@@ -87,5 +91,9 @@ def test_a_certificate_of_other_names_is_another_one(
     before = issued(admin, namespace).serial_number
     change = {"spec": {"dnsNames": ["records.hospital.example"]}}
     assert admin.request("PATCH", certificate, change, content=MERGE).ok
-    until(lambda: status(admin, certificate).get("revision") == 2, "it is issued again")
+    until(
+        lambda: status(admin, certificate).get("revision") == 2,
+        "it is issued again",
+        within=BETWEEN_TRIES,
+    )
     assert issued(admin, namespace).serial_number != before

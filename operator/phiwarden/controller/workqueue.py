@@ -61,6 +61,7 @@ class WorkQueue(Generic[K]):
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._turnstile = asyncio.Lock()
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -97,13 +98,7 @@ class WorkQueue(Generic[K]):
 
     async def _worker(self) -> None:
         while True:
-            entry = await self._ready.get()
-            if self._gate is not None:
-                await self._gate()
-                # What came meanwhile may come first.
-                self._ready.put_nowait(entry)
-                entry = self._ready.get_nowait()
-            *_, key = entry
+            key = await self._next()
             self._waiting.discard(key)
             self._working.add(key)
             try:
@@ -117,6 +112,19 @@ class WorkQueue(Generic[K]):
                     self._again.discard(key)
                     self.add(key)
                 self._note()
+
+    async def _next(self) -> K:
+        # One worker at a time: whoever waited at the gate with a key in hand could be overtaken
+        # for ever, and with it a key that comes before all others.
+        async with self._turnstile:
+            entry = await self._ready.get()
+            if self._gate is not None:
+                await self._gate()
+                # What came meanwhile may come first.
+                self._ready.put_nowait(entry)
+                entry = self._ready.get_nowait()
+        *_, key = entry
+        return key
 
     def _retry(self, key: K, error: Exception) -> None:
         failures = self._failures.get(key, 0) + 1
