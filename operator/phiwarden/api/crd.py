@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from phiwarden.api import names, workload_rules
+from phiwarden.api import exception_rules, names, workload_rules
 from phiwarden.api.base import marked
+from phiwarden.api.exception import Decision, ExceptionSpec, ExceptionStatus
 from phiwarden.api.history import HistorySpec, HistoryStatus
 from phiwarden.api.status import WorkloadStatus
 from phiwarden.api.structural import Schema, report, structural
@@ -102,6 +103,51 @@ def phihistory() -> Schema:
     }
     return _definition(
         "PHIHistory", "phihistories", "phih", schema, _HISTORY_COLUMNS, scope="Namespaced"
+    )
+
+
+_EXCEPTION_COLUMNS = [
+    _column("Rules", ".spec.rules", "Rules that may be broken."),
+    _column("Kind", ".spec.objects[0].kind", "Kind of the first object."),
+    _column("Object", ".spec.objects[0].name", "Name of the first object."),
+    _column("Decision", ".status.decision.type", "Approved or Denied; empty while it waits."),
+    _column("In force", _condition("InForce", "status"), "Whether rules may be broken now."),
+    _column("Days left", ".status.daysLeft", "Whole days until it ends.", kind="integer"),
+    _column("Asked by", ".spec.requestedBy.username", "Who asked for it."),
+    _column("Decided by", ".status.decision.by.username", "Who decided."),
+    _column("Ticket", ".spec.ticket", "Where it is followed up.", wide=True),
+    _column("Expires", ".spec.expires", "When it ends.", wide=True),
+    _column("Reason", _condition("InForce", "message"), "What is true of it now.", wide=True),
+]
+
+
+def phiexception() -> Schema:
+    """Return the CustomResourceDefinition of PHIException."""
+    status = report(structural(ExceptionStatus))
+    # Written by people: what is missing of it is their mistake, and told.
+    status["properties"]["decision"] = structural(Decision)
+    schema: Schema = {
+        "description": "PHIException lets one workload break named rules for a while. One person"
+        " asks for it, and another approves.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(ExceptionSpec),
+            "status": status,
+        },
+        **marked(*exception_rules.ROOT),
+    }
+    return _definition(
+        "PHIException",
+        "phiexceptions",
+        "phie",
+        schema,
+        _EXCEPTION_COLUMNS,
+        scope="Namespaced",
+        subresources={"status": {}},
     )
 
 

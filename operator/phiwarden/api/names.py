@@ -73,6 +73,7 @@ WITHHELD_CLAIMS: Final = f"{BOUNDARY_PREFIX}withheld-claims"
 SECRETS: Final = f"{BOUNDARY_PREFIX}secrets"
 OVERDUE_SECRETS: Final = f"{BOUNDARY_PREFIX}overdue-secrets"
 OWNED_SECRETS: Final = f"{BOUNDARY_PREFIX}owned-secrets"
+EXCEPTIONS: Final = f"{BOUNDARY_PREFIX}exceptions"
 KEEP_REVISIONS: Final = f"{BOUNDARY_PREFIX}keep-revisions"
 """A number, not a list."""
 OPTIONAL_ANNOTATIONS: Final = (
@@ -81,6 +82,7 @@ OPTIONAL_ANNOTATIONS: Final = (
     SECRETS,
     OVERDUE_SECRETS,
     OWNED_SECRETS,
+    EXCEPTIONS,
     KEEP_REVISIONS,
 )
 """Those that an older version did not write: a zone that lacks them has none of the kind, and of a

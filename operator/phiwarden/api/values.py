@@ -121,20 +121,34 @@ class _ExistingDay:
         return dt.date.fromisoformat(self.pattern.check(value))
 
 
+_DAY: Final = (
+    r"2[01][0-9]{2}-("
+    r"(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    r"|02-(0[1-9]|1[0-9]|2[0-8]))"
+    r"|(2000|2[01](0[48]|[2468][048]|[13579][26]))-02-29"
+)
+
 FullDate = Annotated[
     dt.date,
     _ExistingDay(
         Matches(
-            r"2[01][0-9]{2}-("
-            r"(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
-            r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
-            r"|02-(0[1-9]|1[0-9]|2[0-8]))"
-            r"|(2000|2[01](0[48]|[2468][048]|[13579][26]))-02-29",
+            _DAY,
             "must be a full date that exists, between 2000 and 2199, such as 2027-06-30",
         )
     ),
 ]
 """A day, without a time; its years keep arithmetic with it from overflowing."""
+
+Moment = Annotated[
+    str,
+    Field(min_length=1, max_length=len("2027-06-30T12:00:00Z")),
+    Matches(
+        rf"({_DAY})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
+        "must be a moment that exists, in UTC and to the second, such as 2027-06-30T12:00:00Z",
+    ),
+]
+"""A moment as the API server writes one: the earlier of two is the smaller text."""
 
 NOT_EXTERNAL: Final = (
     ("169.254.0.0/16", "link-local addresses, where clouds hand out credentials"),

@@ -103,6 +103,7 @@ def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -
         overdue_secrets=facts.overdue.get(zone.name, ()),
         owned_secrets=writers(zone, spec, facts),
         keep_revisions=spec.rollback.keep_revisions,
+        exceptions=facts.exceptions.get(zone.name, ()),
     )
 
 

@@ -63,6 +63,9 @@ class ZoneBoundary:
     """`secret=user` of each that a store delivers, and the one user name that may write it."""
     keep_revisions: int = FEWEST_KEPT
     """Earlier revisions that must be kept of everything that is rolled out."""
+    exceptions: tuple[str, ...] = ()
+    """`rule/kind/name/moment` of each rule that an object may break until then; see
+    `boundary.exceptions`."""
 
 
 NUMBER: Final = "[1-9][0-9]{0,2}"
@@ -105,6 +108,7 @@ def encode(boundary: ZoneBoundary) -> tuple[dict[str, str], dict[str, str]]:
         names.WITHHELD_CLAIMS: boundary.withheld_claims,
         names.OVERDUE_SECRETS: boundary.overdue_secrets,
         names.OWNED_SECRETS: boundary.owned_secrets,
+        names.EXCEPTIONS: boundary.exceptions,
     }
     if boundary.secrets is not None:
         lists[names.SECRETS] = boundary.secrets
@@ -157,6 +161,7 @@ def decode(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBou
         overdue_secrets=_list(annotations, names.OVERDUE_SECRETS),
         owned_secrets=_list(annotations, names.OWNED_SECRETS),
         keep_revisions=_number(annotations, names.KEEP_REVISIONS, FEWEST_KEPT),
+        exceptions=_exceptions(annotations),
     )
 
 
@@ -187,6 +192,17 @@ def _number(annotations: Mapping[str, str], key: str, absent: int) -> int:
     if re.fullmatch(NUMBER, value, re.ASCII) is None:
         raise BoundaryUnreadable(key, f"no number: {value!r}")
     return int(value)
+
+
+def _exceptions(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    found = _list(annotations, names.EXCEPTIONS)
+    for entry in found:
+        if re.fullmatch(_EXCEPTION, entry, re.ASCII) is None:
+            raise BoundaryUnreadable(names.EXCEPTIONS, f"not rule/kind/name/moment: {entry!r}")
+    return found
+
+
+_EXCEPTION: Final = r"[^/]+/[^/]+/[^/]+/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
 def _check_item(key: str, item: str) -> None:

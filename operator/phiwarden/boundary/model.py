@@ -61,6 +61,8 @@ class Facts:
     """Kind of a secret's source to the user name of the store's operator."""
     kinds: frozenset[str] | None = None
     """Custom resources of others that the cluster has; None where nobody looked."""
+    exceptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Zone to its exceptions in force, as the boundary carries them; see `boundary.exceptions`."""
     unavailable: frozenset[str] = frozenset()
     """Zones whose namespace is not ours to take: no objects, and no flows to or from them."""
 

@@ -49,6 +49,7 @@ SECRET_PROVIDER_STATUS: Final = Kind(
     "secretproviderclasspodstatuses",
 )
 CERTIFICATE: Final = shapes.CERTIFICATE
+PHI_EXCEPTION: Final = shapes.PHI_EXCEPTION
 PHI_HISTORY: Final = shapes.PHI_HISTORY
 CONTROLLER_REVISION: Final = shapes.CONTROLLER_REVISION
 VOLUME_SNAPSHOT: Final = shapes.VOLUME_SNAPSHOT

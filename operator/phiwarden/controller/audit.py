@@ -27,6 +27,7 @@ from phiwarden.remediation.rollout import ROLLING
 from phiwarden.rotation.consumers import env_secrets
 from phiwarden.rulebook.budgets import unprotected
 from phiwarden.rulebook.evaluate import Judge
+from phiwarden.rulebook.exceptions import excused
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
 from phiwarden.rulebook.shapes import container_count
@@ -145,6 +146,10 @@ class Auditor:
         self, body: Mapping[str, Any], boundary: ZoneBoundary
     ) -> tuple[Failure, ...]:
         """Judge an object; a huge one aside, so that nothing else has to wait for it."""
+        if body["kind"] == "Pod":
+            # What it says owns it is not there: it has no exceptions but its own.
+            metadata = {k: v for k, v in body["metadata"].items() if k != "ownerReferences"}
+            body = {**body, "metadata": metadata}
         if container_count(body) <= JUDGED_AT_ONCE:
             failures = self.judge.failures(body, boundary)
         else:
@@ -152,7 +157,9 @@ class Auditor:
         # Last, with nothing waited for after it: budgets that change later have all judged again.
         namespace = body["metadata"]["namespace"]
         lack = unprotected(body, boundary, self.state.budgets.get(namespace, ()))
-        return failures if lack is None else (*failures, lack)
+        if lack is None or lack.rule in excused(boundary, body):
+            return failures
+        return (*failures, lack)
 
     def _note(
         self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]

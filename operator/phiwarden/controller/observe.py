@@ -25,6 +25,7 @@ from phiwarden.cluster.reflector import Key, Reflector
 from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.exceptions import ExceptionObserver
 from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.running import gone, touch
@@ -84,6 +85,7 @@ class Observer:
     stores: StorageObserver
     secrets: SecretObserver
     budgets: BudgetObserver
+    exceptions: ExceptionObserver
     pods: PodObserver
     _settling: asyncio.TimerHandle | None = None
 
@@ -107,6 +109,7 @@ class Observer:
             _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
             _follow(api, shapes.CLAIM, self.stores.claim),
             _follow(api, shapes.BUDGET, self.budgets.seen),
+            _follow(api, shapes.PHI_EXCEPTION, self.exceptions.seen),
         ]
         if self.state.watches_secrets:
             path = resources.collection(resources.SECRET)

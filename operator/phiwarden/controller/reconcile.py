@@ -11,6 +11,7 @@ from phiwarden.api.status import ConditionType
 from phiwarden.api.workload import DataClass, DeletionPolicy, WorkloadSpec, Zone
 from phiwarden.boundary.claims import Obstacle, obstacle
 from phiwarden.boundary.compile import compile_boundary
+from phiwarden.boundary.exceptions import refused_by_pod_security
 from phiwarden.boundary.labels import ZoneBoundary, decode
 from phiwarden.boundary.model import BoundaryPlan, Facts, ZonePlan
 from phiwarden.cluster import resources
@@ -23,6 +24,8 @@ from phiwarden.controller.audit import Auditor
 from phiwarden.controller.backups import Backups
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
+from phiwarden.controller.exceptions import Exceptions, Grants, in_boundary
+from phiwarden.controller.exceptions import next_change as next_end
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.restarts import Restarts
@@ -52,6 +55,7 @@ class Reconciler:
     applier: Applier
     teardown: Teardown
     backups: Backups
+    exceptions: Exceptions
     reliance: Reliance
     recorder: Recorder
     restarts: Restarts
@@ -80,14 +84,15 @@ class Reconciler:
             for each in judge(declared.name, declared.spec, self.state, self.clock())
             if each.declared.zone not in obstacles
         )
-        facts = self._facts(declared, declared.spec, obstacles, secrets)
+        grants = self.exceptions.granted(declared, declared.spec)
+        facts = self._facts(declared, declared.spec, obstacles, secrets, grants)
         plan = compile_boundary(declared.name, declared.spec, facts)
         while await self.reliance.hold(name, _boundaries(plan)):
-            facts = self._facts(declared, declared.spec, obstacles, secrets)
+            facts = self._facts(declared, declared.spec, obstacles, secrets, grants)
             plan = compile_boundary(declared.name, declared.spec, facts)
         if await self._judge_before_change(plan):
             # Of storage what was marked counts, and nothing that was seen since.
-            now = self._facts(declared, declared.spec, obstacles, secrets)
+            now = self._facts(declared, declared.spec, obstacles, secrets, grants)
             facts = replace(now, storage=facts.storage)
             plan = compile_boundary(declared.name, declared.spec, facts)
         failures = unmade | await self.applier.apply(plan)
@@ -95,6 +100,8 @@ class Reconciler:
         for zone in plan.zones:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
+                await self.exceptions.report(zone.namespace.name, grants[zone.zone])
+        self.alarms.set(declared.name, "exceptions", next_end(grants))
         ours = (each for each in secrets if self.state.carries(each.namespace, name))
         rolled = await self.restarts.run(declared.spec, ours)
         due = [next_change(secrets), self.clock() + rolled.again if rolled.again else None]
@@ -122,6 +129,7 @@ class Reconciler:
         spec: WorkloadSpec,
         obstacles: dict[str, Obstacle],
         secrets: tuple[Judged, ...],
+        grants: Grants,
     ) -> Facts:
         return Facts(
             today=self.clock().date(),
@@ -134,6 +142,7 @@ class Reconciler:
                 zone.name
                 for zone in spec.zones
                 if self.state.relaxed(zone.namespace_in(declared.name))
+                or refused_by_pod_security(in_boundary(grants)[zone.name])
             ),
             storage={
                 name: found
@@ -143,6 +152,7 @@ class Reconciler:
             overdue=overdue(secrets),
             writers=self.settings.writers,
             kinds=self.state.kinds,
+            exceptions=in_boundary(grants),
             unavailable=frozenset(obstacles),
         )
 

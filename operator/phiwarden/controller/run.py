@@ -25,6 +25,7 @@ from phiwarden.controller.backups import Backups
 from phiwarden.controller.budgets import BudgetObserver
 from phiwarden.controller.calendar import Clock, follow_calendar
 from phiwarden.controller.enforcement import Enforcement
+from phiwarden.controller.exceptions import ExceptionObserver, Exceptions
 from phiwarden.controller.histories import WRITERS, Histories
 from phiwarden.controller.isolation import Isolation
 from phiwarden.controller.memoryless import NoDiffBase, NoProgress
@@ -47,6 +48,7 @@ from phiwarden.controller.ways_back import SCOUTS, WaysBack
 from phiwarden.controller.workqueue import WorkQueue
 from phiwarden.rulebook.chart import installed
 from phiwarden.rulebook.evaluate import Judge, judge_with
+from phiwarden.rulebook.exceptions import exceptable
 from phiwarden.rulebook.model import Rule
 from phiwarden.rulebook.own import read, rules_of
 
@@ -131,6 +133,7 @@ class Controller:
             stores,
             secrets,
             BudgetObserver(self.state, queues),
+            ExceptionObserver(self.state, queues),
             pods,
         )
         boundary, running = observer.reflectors(api)
@@ -272,6 +275,7 @@ class Controller:
             Applier(api, self.state),
             Teardown(api, self.state, recorder),
             Backups(api, self.state, alarms, self.clock),
+            Exceptions(api, self.state, recorder, exceptable(self.judge.rules), self.clock),
             reliance,
             recorder,
             Restarts(api, self.state, recorder, self.clock),

@@ -14,6 +14,7 @@ from typing import Any
 from phiwarden.api.status import MAX_LISTED, Remediation
 from phiwarden.api.workload import WorkloadSpec
 from phiwarden.boundary.claims import Claimant, Standing
+from phiwarden.boundary.granting import Request
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
@@ -142,6 +143,9 @@ class State:
         boundaries: what zones are judged by, by namespace; ahead of the Namespace
             itself while a change is being written.
         budgets: PodDisruptionBudgets, by namespace.
+        exceptions: exceptions that were asked for, by namespace and name.
+        exception_statuses: what the status of each says, by (namespace, name), as it was stored
+            last; the decision, which is not phiwarden's, left out.
         judged: what all that runs in a zone was judged by, by namespace.
         verdicts: what was found of objects that run in zones, by namespace.
         quarantined: what is in quarantine, by namespace. New pods are labelled by it, so
@@ -186,6 +190,8 @@ class State:
     foreign_policies: dict[str, set[str]] = field(default_factory=dict)
     boundaries: dict[str, ZoneBoundary] = field(default_factory=dict)
     budgets: dict[str, tuple[Budget, ...]] = field(default_factory=dict)
+    exceptions: dict[str, dict[str, Request]] = field(default_factory=dict)
+    exception_statuses: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     judged: dict[str, Measure] = field(default_factory=dict)
     verdicts: dict[str, dict[ObjectKey, Verdict]] = field(default_factory=dict)
     quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)

@@ -157,7 +157,7 @@ def way_back(
     for revision in case.history:
         if revision.digest == now:
             continue
-        problem = _problem(body["kind"], revision, boundary, case, judge)
+        problem = _problem(body, revision, boundary, case, judge)
         if not problem:
             return revision, ""
         if not told:  # the newest one is what a person would try first
@@ -166,9 +166,9 @@ def way_back(
 
 
 def _problem(
-    kind: str, revision: Revision, boundary: ZoneBoundary, case: Case, judge: Judge
+    body: Mapping[str, Any], revision: Revision, boundary: ZoneBoundary, case: Case, judge: Judge
 ) -> str:
-    broken = [f.rule for f in _breaks(kind, revision.template, boundary, judge) if f.mendable]
+    broken = [f.rule for f in _breaks(body, revision.template, boundary, judge) if f.mendable]
     if broken:
         return f"breaks {', '.join(dict.fromkeys(broken))}"
     missing = tuple(case.missing(references(revision.template)))
@@ -180,9 +180,10 @@ def _problem(
 
 
 def _breaks(
-    kind: str, template: Mapping[str, Any], boundary: ZoneBoundary, judge: Judge
+    body: Mapping[str, Any], template: Mapping[str, Any], boundary: ZoneBoundary, judge: Judge
 ) -> list[Failure]:
-    probe = {"kind": kind, "metadata": {}, "spec": {"template": template}}
+    named = {"name": body["metadata"]["name"]}  # it has its exceptions then, too
+    probe = {"kind": body["kind"], "metadata": named, "spec": {"template": template}}
     found = judge.failures(probe, boundary, from_api=True)
     return [failure for failure in found if failure.severity is Severity.DENY]
 

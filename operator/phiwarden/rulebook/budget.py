@@ -21,7 +21,8 @@ LONGEST: Final = 100_000
 """Characters of an expression."""
 
 _TWICE: Final = 2
-"""The verdict is computed once to decide, and once more for the message."""
+"""The verdict, and where there are exceptions what breaks rules, too, is computed once to decide,
+and once more for the message."""
 
 
 def costs(policy: Mapping[str, Any]) -> dict[str, Cost]:
@@ -49,7 +50,7 @@ def faults(policy: Mapping[str, Any]) -> Iterator[str]:
             length = f"{len(variable['expression']):,} of at most {LONGEST:,} characters"
             yield f"it takes {length} in a policy: ask less, or in fewer words"
     found = costs(policy)
-    lists = (name for name in found if name.startswith("failures"))
+    lists = [name for name in found if name.startswith(("failures", "found"))]
     for name in ("clean", *lists, *(condition["name"] for condition in conditions)):
         if found[name].most > PER_EXPRESSION:
             yield (
@@ -60,6 +61,6 @@ def faults(policy: Mapping[str, Any]) -> Iterator[str]:
             return
     # Conditions have a budget of their own, of more than one expression may cost.
     spent = sum(min(bound.most, PER_EXPRESSION) for bound in found.values())
-    spent += (_TWICE - 1) * found["clean"].most
+    spent += (_TWICE - 1) * sum(found[name].most for name in ("clean", *lists))
     if spent > PER_POLICY:
         yield f"a request may cost {spent:,} of at most {PER_POLICY:,}: ask less"

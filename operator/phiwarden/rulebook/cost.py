@@ -54,7 +54,13 @@ _READINGS: Final = {
 }
 """How many times functions read their text."""
 
-_PLAIN: Final = ("size", "string", "int", "!", "-x", "-", "*", "/", "%")
+_PLAIN: Final = ("size", "string", "int", "!", "-x", "-", "*", "/", "%", "timestamp", "duration")
+_AUTHORIZERS: Final = ("group", "resource", "namespace", "name", "allowed")
+_SAME: Final = {
+    **dict.fromkeys((*_PLAIN, *_AUTHORIZERS), _CALL),
+    # Whether somebody may do something can be asked twice in an expression.
+    "check": 350_000,
+}
 """What costs the same for every value."""
 
 _ADDRESS: Final = 16
@@ -255,13 +261,17 @@ class _Meter:
                 spend(_PER_CHARACTER * sizes + 2 * scope.times)
             case "sum", [items]:
                 spend(scope.entries(items) + scope.times)
+            case "max", [items]:
+                item = items.entry()
+                spend(_PER_CHARACTER * scope.characters(item) + scope.entries(items) + scope.times)
+                return texts(item.text.each, item.text.each * scope.times)
             case "join", [items, *between]:
                 return self._joined(items, between, scope, spend)
             case name, [text, *_] if name in _READINGS:
                 spend(_READINGS[name] * _PER_CHARACTER * scope.characters(text) + scope.times)
                 return _read(name, text, scope)
-            case name, [value, *_] if name in _PLAIN:
-                spend(_CALL * scope.times)
+            case name, [value, *_] if name in _SAME:
+                spend(_SAME[name] * scope.times)
                 return value if name == "string" else SCALAR
             case name, _:
                 raise RulebookError(f"{name}() is not among the functions that a rule may call")

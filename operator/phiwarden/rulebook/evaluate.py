@@ -18,6 +18,7 @@ from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook import bulk
 from phiwarden.rulebook.changes import changed_parts
 from phiwarden.rulebook.dialect import FUNCTIONS, program
+from phiwarden.rulebook.exceptions import excused
 from phiwarden.rulebook.failures import Failure, shown
 from phiwarden.rulebook.items import WHERE, Item, Lists, items, taken_out
 from phiwarden.rulebook.model import Check, Reads, Rule, Severity, rulebook
@@ -54,7 +55,8 @@ class Judge:
     ) -> tuple[Failure, ...]:
         """Return every rule that an object breaks in a zone, in the API server's order.
 
-        That is part by part, such as the pod template before the settings of a
+        What it may break by an exception of the zone is left out, whatever the time: see
+        `boundary.exceptions.at`. The order is part by part, such as the pod template before the settings of a
         rollout, and in each part by identifier.
 
         A manifest need not be one that the API server would take: what cannot
@@ -84,10 +86,12 @@ class Judge:
             variables={"object": _head(subject, obj), "variables": variables},
             functions=FUNCTIONS,
         )
+        allowed = excused(zone, obj)
         return tuple(
             failure
             for part in parts
             for failure in _failures(self._compiled[part], context, lists, part.base, zone)
+            if failure.rule not in allowed
         )
 
 

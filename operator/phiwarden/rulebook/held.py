@@ -18,7 +18,7 @@ MANAGER: Final = "system:kube-controller-manager"
 """Who all controllers are in clusters that give them no accounts of their own."""
 
 _ACCOUNT: Final = "system:serviceaccount:kube-system:"
-_POD_MAKERS: Final = (
+POD_MAKERS: Final = (
     MANAGER,
     f"{_ACCOUNT}replicaset-controller",
     f"{_ACCOUNT}replication-controller",
@@ -26,15 +26,15 @@ _POD_MAKERS: Final = (
     f"{_ACCOUNT}daemon-set-controller",
     f"{_ACCOUNT}job-controller",
 )
-_JOB_MAKERS: Final = (MANAGER, f"{_ACCOUNT}cronjob-controller")
-_REPLICA_SET_MAKERS: Final = (MANAGER, f"{_ACCOUNT}deployment-controller")
+JOB_MAKERS: Final = (MANAGER, f"{_ACCOUNT}cronjob-controller")
+REPLICA_SET_MAKERS: Final = (MANAGER, f"{_ACCOUNT}deployment-controller")
 
-_OWNER: Final = "owner.kind + '/' + owner.name"
+OWNER: Final = "owner.kind + '/' + owner.name"
 
 # A run of a CronJob is a Job that is named after it and the minute that it was due in; its pods
 # name the Job alone. By hand, nobody makes a Job of such a name past the rules.
-_IS_RUN: Final = "owner.kind == 'Job' && owner.name.matches('-[0-9]+$')"
-_RUN_OF: Final = "'CronJob/' + owner.name.substring(0, owner.name.lastIndexOf('-'))"
+IS_RUN: Final = "owner.kind == 'Job' && owner.name.matches('-[0-9]+$')"
+RUN_OF: Final = "'CronJob/' + owner.name.substring(0, owner.name.lastIndexOf('-'))"
 
 
 def pods(listed: str) -> str:
@@ -43,8 +43,8 @@ def pods(listed: str) -> str:
     Args:
         listed: CEL of what is held, as a list.
     """
-    mine = f"[{listed}].exists(held, {_OWNER} in held || ({_IS_RUN} && {_RUN_OF} in held))"
-    return f"{_OF_DIRECT_CARE} && {_by(_POD_MAKERS)} && {_controlled(mine)}"
+    mine = f"[{listed}].exists(held, {OWNER} in held || ({IS_RUN} && {RUN_OF} in held))"
+    return f"{_OF_DIRECT_CARE} && {by(POD_MAKERS)} && {_controlled(mine)}"
 
 
 def templates(listed: str) -> str:
@@ -56,8 +56,8 @@ def templates(listed: str) -> str:
     Args:
         listed: CEL of what is held, as a list.
     """
-    run = f"{_by(_JOB_MAKERS)} && {_controlled(f'{_OWNER} in {listed}')}"
-    lost = f"{_by(_REPLICA_SET_MAKERS)} && variables.kind + '/' + object.metadata.name in {listed}"
+    run = f"{by(JOB_MAKERS)} && {_controlled(f'{OWNER} in {listed}')}"
+    lost = f"{by(REPLICA_SET_MAKERS)} && variables.kind + '/' + object.metadata.name in {listed}"
     return f"{_OF_DIRECT_CARE} && (({run}) || ({lost}))"
 
 
@@ -67,7 +67,8 @@ _OF_DIRECT_CARE: Final = (
 )
 
 
-def _by(makers: Sequence[str]) -> str:
+def by(makers: Sequence[str]) -> str:
+    """Return CEL that is true where one of these makes a request."""
     return f"request.userInfo.username in {list(makers)!r}"
 
 

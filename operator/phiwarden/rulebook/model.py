@@ -83,6 +83,8 @@ class Reads(StrEnum):
     OWNED = "owned"
     HISTORY = "history"
     """PHIHistory: what phiwarden remembers of a workload."""
+    EXCEPTION = "exception"
+    """PHIException: who asks for it, and who decides."""
     QUARANTINED = "quarantined"
     RELIED_ON = "relied-on"
     """StorageClasses that zones rely on."""

@@ -55,6 +55,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.MARK: "Namespace",
     Reads.OWNED: "objects of the boundary",
     Reads.HISTORY: "PHIHistory",
+    Reads.EXCEPTION: "PHIException",
     Reads.QUARANTINED: "Pods in quarantine",
     Reads.RELIED_ON: "StorageClasses that a zone relies on",
 }

@@ -27,6 +27,7 @@ from phiwarden.rulebook.shapes import (
     NAMESPACE,
     NODE_PROXY,
     OWNED,
+    PHI_EXCEPTION,
     PHI_HISTORY,
     PODS,
     STORAGE_CLASS,
@@ -123,6 +124,19 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         object_selector={},
         selector=None,
         operations=["CREATE", "UPDATE", "DELETE"],
+    )
+    # At every level: what is granted while a zone only observes counts once it enforces.
+    manifests += _guard_policy(
+        rules,
+        Reads.EXCEPTION,
+        name="phiwarden-exceptions",
+        about="Has exceptions asked for by one person and approved by another.",
+        kinds=(PHI_EXCEPTION, replace(PHI_EXCEPTION, plural=f"{PHI_EXCEPTION.plural}/status")),
+        object_selector={},
+        selector=None,
+        operations=["CREATE", "UPDATE"],
+        exempt=False,
+        trusted=words.CHOSEN,
     )
     manifests += _guard_policy(
         rules,

@@ -39,15 +39,22 @@ _STATIC: Final = (
 )
 
 
-def _zone_texts(asked: _Asked) -> tuple[words.Variable, ...]:
-    """Return the answer: which rules are broken, all of them, then where, then what to do."""
+def _zone_texts(asked: _Asked, *, exceptions: bool) -> tuple[words.Variable, ...]:
+    """Return the answer: which rules are broken, all of them, then where, then what to do.
+
+    Args:
+        asked: the questions.
+        exceptions: whether what is excused is left out.
+    """
     lists = [
         f"({words.same(part)} ? [] : {found})"
         for part, questions_ in asked.items()
         for found in failures(questions_, part.base)
     ]
+    found = in_parts(lists, "found" if exceptions else "failures")
     return (
-        *in_parts(lists),
+        *found,
+        *((_NOT_EXCUSED,) if exceptions else ()),
         *told(question.rule for questions_ in asked.values() for question in questions_),
         words.Variable(
             "text",
@@ -56,13 +63,24 @@ def _zone_texts(asked: _Asked) -> tuple[words.Variable, ...]:
     )
 
 
-def in_parts(lists: Sequence[str]) -> tuple[words.Variable, ...]:
-    """Return all failures, and the variables that they are put together from."""
+def in_parts(lists: Sequence[str], name: str = "failures") -> tuple[words.Variable, ...]:
+    """Return all failures, as a variable of that name, and those that it is put together from."""
     if len(lists) == 1:
-        return (words.Variable("failures", lists[0]),)
-    parts = [words.Variable(f"failures{number}", text) for number, text in enumerate(lists, 1)]
+        return (words.Variable(name, lists[0]),)
+    parts = [words.Variable(f"{name}{number}", text) for number, text in enumerate(lists, 1)]
     whole = " + ".join(f"variables.{part.name}" for part in parts)
-    return (*parts, words.Variable("failures", whole))
+    return (*parts, words.Variable(name, whole))
+
+
+_RULE_OF: Final = "line.split(' ', 2)[0]"
+
+_NOT_EXCUSED: Final = words.Variable(
+    "failures", f"variables.found.filter(line, !({_RULE_OF} in variables.excused))"
+)
+
+_ALL_EXCUSED: Final = (
+    "(variables.readable && variables.excused.size() > 0 && variables.failures.size() == 0)"
+)
 
 
 ANSWER: Final = "variables.failures.join(' | ') + ' | ' + variables.fixes.join(' | ')"
@@ -74,7 +92,7 @@ def told(rules: Iterable[Rule]) -> tuple[words.Variable, ...]:
     table = ", ".join(f"{quote(rule)}: {quote(f'{rule}: {fixes[rule]}')}" for rule in sorted(fixes))
     return (
         words.Variable("remedies", f"{{{table}}}"),
-        words.Variable("named", "variables.failures.map(line, line.split(' ', 2)[0])"),
+        words.Variable("named", f"variables.failures.map(line, {_RULE_OF})"),
         words.Variable(
             "broken",
             "["
@@ -160,6 +178,9 @@ class _Verdict:
             passes.append("variables.held")
         if unless is not None:
             passes.append(unless)
+        exceptions = words.has_exceptions(self.subject)
+        if exceptions:
+            passes.append(_ALL_EXCUSED)
         verdict = words.written_out(" || ".join(passes), self.variables)
         made = policy(
             name,
@@ -167,7 +188,11 @@ class _Verdict:
             kinds=self.subject.kinds,
             operations=self.subject.operations,
             subresources=self.subject.subresources,
-            variables=(*self.variables, words.Variable("clean", verdict), *_zone_texts(asked)),
+            variables=(
+                *self.variables,
+                *_zone_texts(asked, exceptions=exceptions),
+                words.Variable("clean", verdict),
+            ),
             message=_STATIC,
             only_if=only_if,
         )

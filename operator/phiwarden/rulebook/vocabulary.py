@@ -18,11 +18,11 @@ from phiwarden.api import names
 from phiwarden.api.rollback import FEWEST_KEPT
 from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
 from phiwarden.boundary.labels import NUMBER
-from phiwarden.rulebook import bulk, held
+from phiwarden.rulebook import bulk, exceptions, held
 from phiwarden.rulebook.model import LISTS, Each, Reads
 from phiwarden.rulebook.questions import container_list
 from phiwarden.rulebook.shapes import PODS, TEMPLATES, Shape
-from phiwarden.rulebook.subjects import Part, Subject
+from phiwarden.rulebook.subjects import SUBJECTS, Part, Subject
 
 OPERATOR: Final = "@operator@"
 """Stands for the operator's user name until the chart is rendered."""
@@ -308,11 +308,37 @@ _OF_READS: Final = {
 }
 
 
+_MADE: Final = {
+    PODS: exceptions.made_for(held.POD_MAKERS),
+    TEMPLATES: exceptions.made_for((*held.JOB_MAKERS, *held.REPLICA_SET_MAKERS)),
+}
+
+
+def has_exceptions(subject: Subject) -> bool:
+    """Return whether exceptions count for a subject: for what is stored, with a note of when."""
+    return subject in SUBJECTS and subject.name not in exceptions.WITHOUT
+
+
+def _exceptions(subject: Subject) -> tuple[Variable, ...]:
+    """Return the variables that exceptions are told by; evaluated for what breaks rules alone."""
+    if not has_exceptions(subject):
+        return ()
+    made = _MADE.get(subject.shape) if subject.shape is not None else None
+    owners = () if made is None else (Variable("madeFor", made),)
+    stands_for = exceptions.STANDS_FOR + ("" if made is None else exceptions.OF_OWNERS)
+    return (
+        *owners,
+        Variable("standsFor", stands_for),
+        Variable("now", exceptions.NOW),
+        Variable("excused", exceptions.excused_rules(made=made is not None)),
+    )
+
+
 def variables_of(subject: Subject) -> tuple[Variable, ...]:
     """Return the variables that the predicates about a subject may use, in order of dependence."""
     more = [v for reads, found in _OF_READS.items() if subject.reads(reads) for v in found]
     pod = () if subject.shape is None else _pod_variables(subject.shape)
-    return (*ZONE, *pod, *more)
+    return (*ZONE, *pod, *more, *_exceptions(subject))
 
 
 def written_out(expression: str, variables: Iterable[Variable], *, short: bool = True) -> str:

@@ -1,0 +1,145 @@
+"""Which exceptions an object has, to Python and to the API server.
+
+The boundary lists them as `rule/Kind/name/moment`. What Kubernetes' own controllers make from the
+template of an object stands for it, or an exception would end at the first pod. As with what is
+held, an owner proves nothing by itself, and only the controllers speak as their accounts.
+
+CEL has no clock. The API server notes on every write when a manager wrote its fields, and no
+client can set that note back without leaving it older than, or as old as, the one before: so the
+newest note of an object counts as now if it is newer than the newest one before the write, and
+what cannot tell the time has no exception.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from phiwarden.api import names
+from phiwarden.api.workload import ClinicalImpact
+from phiwarden.boundary.exceptions import parsed
+from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.rulebook import held
+from phiwarden.rulebook.model import Rule
+from phiwarden.rulebook.subjects import SUBJECTS
+
+_RUN: Final = re.compile(r"(.+)-[0-9]+")
+_OF_DEPLOYMENT: Final = re.compile(r"(.+)-[^-]+")
+
+
+def excused(boundary: ZoneBoundary, obj: Mapping[str, Any]) -> frozenset[str]:
+    """Return the rules that an object may break, by the exceptions that a boundary has."""
+    if not boundary.exceptions:
+        return frozenset()
+    stands_for = _stands_for(obj)
+    return frozenset(
+        entry.rule
+        for entry in map(parsed, boundary.exceptions)
+        if f"{entry.kind}/{entry.name}" in stands_for
+    )
+
+
+def _stands_for(obj: Mapping[str, Any]) -> frozenset[str]:
+    """Return `Kind/name` of all that an object stands for: itself, and whom it was made for."""
+    metadata = obj.get("metadata") or {}
+    found = {f"{obj.get('kind')}/{metadata.get('name', '')}"}
+    for owner in metadata.get("ownerReferences") or ():
+        if not owner.get("controller"):
+            continue
+        found.add(f"{owner['kind']}/{owner['name']}")
+        if owner["kind"] == "ReplicaSet" and (made := _OF_DEPLOYMENT.fullmatch(owner["name"])):
+            found.add(f"Deployment/{made[1]}")
+        if owner["kind"] == "Job" and (made := _RUN.fullmatch(owner["name"])):
+            found.add(f"CronJob/{made[1]}")
+    return frozenset(found)
+
+
+def exceptable(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the identifiers of the rules that there are exceptions to.
+
+    Those that keep the boundary itself have none, and those that judge requests of which nothing
+    is stored, such as a shell: of these no note tells the time.
+    """
+    read = {
+        reads
+        for subject in SUBJECTS
+        if subject.name not in WITHOUT
+        for part in subject.parts
+        for reads in part.reads
+    }
+    return frozenset(
+        rule.id
+        for rule in rules
+        if not rule.id.startswith(_GUARD)
+        and any(rule.reads_of(check) in read for check in rule.checks)
+    )
+
+
+_GUARD: Final = "PHI-GRD-"
+
+WITHOUT: Final = ("scale",)
+"""Subjects of which no write is noted, so that nothing tells the time."""
+
+
+def _newest(obj: str) -> str:
+    """Return CEL of the newest note of a write; "" where there is none, or one without a time."""
+    notes = f"{obj}.metadata.managedFields"
+    return (
+        f"(has({notes}) && {notes}.size() > 0 && {notes}.all(note, has(note.time))"
+        f" ? {notes}.map(note, string(note.time)).max() : '')"
+    )
+
+
+NOW: Final = (
+    "request.operation == 'UPDATE'"
+    f" ? ({_newest('object')} > {_newest('oldObject')} ? {_newest('object')} : '')"
+    f" : {_newest('object')}"
+)
+"""CEL of the moment of a request, to the second; "" where nothing tells it."""
+
+
+def made_for(makers: tuple[str, ...]) -> str:
+    """Return CEL of the owners for whom a controller makes an object.
+
+    Args:
+        makers: user names of the controllers.
+    """
+    return (
+        f"request.operation == 'CREATE' && {held.by(makers)}"
+        " && has(object.metadata.ownerReferences)"
+        " ? object.metadata.ownerReferences.filter(owner, has(owner.controller) && owner.controller)"
+        " : []"
+    )
+
+
+STANDS_FOR: Final = (
+    "[variables.kind + '/' + (has(object.metadata.name) ? object.metadata.name : '')]"
+)
+OF_OWNERS: Final = (
+    f" + variables.madeFor.map(owner, {held.OWNER})"
+    " + variables.madeFor.filter(owner, owner.kind == 'ReplicaSet' && owner.name.contains('-'))"
+    ".map(owner, 'Deployment/' + owner.name.substring(0, owner.name.lastIndexOf('-')))"
+    f" + variables.madeFor.filter(owner, {held.IS_RUN}).map(owner, {held.RUN_OF})"
+)
+
+_LISTED: Final = f"namespaceObject.metadata.annotations['{names.EXCEPTIONS}']"
+
+
+def excused_rules(*, made: bool) -> str:
+    """Return CEL of the rules that an object may break at the moment of the request.
+
+    Args:
+        made: whether controllers make such objects. A lost pod of direct care is replaced though
+            its exception ended: what becomes of it then is for phiwarden to decide, once it looks.
+    """
+    counts = "(variables.now != '' && variables.now < part[3])"
+    if made:
+        care = f"variables.impact == '{ClinicalImpact.DIRECT_CARE}'"
+        counts = f"({counts} || ({care} && variables.madeFor.size() > 0))"
+    return (
+        f"'{names.EXCEPTIONS}' in namespaceObject.metadata.annotations"
+        f" ? {_LISTED}.split(',').map(entry, entry.split('/'))"
+        ".filter(part, part.size() == 4 && (part[1] + '/' + part[2]) in variables.standsFor"
+        f" && {counts}).map(part, part[0]) : []"
+    )
