@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from phiwarden.admission import wording
 from phiwarden.admission.envelope import Request
+from phiwarden.api.exception import ExceptedKind
 from phiwarden.api.workload import Enforcement
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook.changes import unchanged
+from phiwarden.rulebook.exceptions import exceptable
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.feedback import of_system
 from phiwarden.rulebook.model import Rule, Severity
@@ -109,14 +111,17 @@ class Spokesman:
 
     Attributes:
         rules: the rulebook, by identifier.
+        exceptable: those of them that there are exceptions to.
     """
 
     rules: Mapping[str, Rule]
+    exceptable: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, rules: Iterable[Rule]) -> Spokesman:
         """Return one who knows these rules."""
-        return cls({rule.id: rule for rule in rules})
+        known = tuple(rules)
+        return cls({rule.id: rule for rule in known}, exceptable(known))
 
     def answer(self, attempt: Attempt, zone: ZoneBoundary, failures: Sequence[Failure]) -> Answer:
         """Return what to say of an attempt that breaks rules in a zone.
@@ -133,7 +138,26 @@ class Spokesman:
         if zone.enforcement == Enforcement.ENFORCE and denied:
             return Answer(
                 allowed=False,
-                message=wording.refusal(attempt.kind, attempt.name, zone, denied, self.rules),
+                message=wording.refusal(
+                    attempt.kind,
+                    attempt.name,
+                    zone,
+                    denied,
+                    self.rules,
+                    self._route(attempt, denied),
+                ),
                 warnings=wording.warnings([], warned),
             )
         return Answer(warnings=wording.warnings(denied, warned))
+
+    def _route(self, attempt: Attempt, denied: Sequence[Failure]) -> str:
+        """Return how an exception to all that is broken is asked for; "" if there can be none."""
+        rules = dict.fromkeys(failure.rule for failure in denied)
+        named = bool((attempt.obj.get("metadata") or {}).get("name"))
+        if (
+            attempt.kind not in tuple(ExceptedKind)
+            or not named
+            or not self.exceptable >= set(rules)
+        ):
+            return ""
+        return wording.route(attempt.kind, attempt.name, attempt.namespace, tuple(rules))

@@ -13,6 +13,7 @@ import structlog
 from phiwarden.admission.answer import SILENCE, Answer, Attempt, Spokesman, worth_judging
 from phiwarden.admission.wording import shown
 from phiwarden.api.workload import Enforcement
+from phiwarden.boundary import exceptions
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.evidence.decisions import Decision, record
 from phiwarden.rulebook.evaluate import Judge
@@ -91,8 +92,10 @@ class Reviewer:
 
     def _judged(self, attempt: Attempt, zone: ZoneBoundary) -> tuple[Failure, ...]:
         trusted = self.trusted(attempt.username, attempt.groups)
+        # The API server asks its own clock; a boundary may list what has ended meanwhile.
+        now = exceptions.at(zone, self.clock())
         return self.judge.failures(
-            attempt.obj, zone, trusted=trusted, old=attempt.old, from_api=True
+            attempt.obj, now, trusted=trusted, old=attempt.old, from_api=True
         )
 
     def _record(self, attempt: Attempt, zone: ZoneBoundary, failures: tuple[Failure, ...]) -> None:

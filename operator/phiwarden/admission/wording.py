@@ -36,6 +36,7 @@ def refusal(
     zone: ZoneBoundary,
     denied: Sequence[Failure],
     rules: Mapping[str, Rule],
+    route: str = "",
 ) -> str:
     """Return why an object is refused, of several lines.
 
@@ -48,6 +49,7 @@ def refusal(
         zone: that refuses it.
         denied: at least one failure.
         rules: the rulebook, by identifier.
+        route: how an exception is asked for; "" if there can be none.
     """
     by_rule = _by_rule(denied)
     worst, _ = by_rule[0]
@@ -58,8 +60,18 @@ def refusal(
         f"{subject} breaks {count} of {where}. {rules[worst].rationale}",
         *(_paragraph(rules[rule], failures) for rule, failures in by_rule),
         f"More about a rule, with good and bad examples:\n  kubectl phi explain {worst}",
+        *([route] if route else ()),
     ]
     return "\n\n".join(paragraphs)
+
+
+def route(kind: str, name: str, namespace: str, rules: Sequence[str]) -> str:
+    """Return how an exception for an object is asked for."""
+    asked = " ".join(f"--rule {rule}" for rule in rules)
+    return (
+        "If it cannot be mended now, ask for an exception; somebody else has to approve it:\n"
+        f"  kubectl phi request-exception {kind}/{shown(name)} -n {shown(namespace)} {asked}"
+    )
 
 
 def _paragraph(rule: Rule, failures: Sequence[Failure]) -> str:

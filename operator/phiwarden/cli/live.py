@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from phiwarden.api import names
+from phiwarden.boundary import exceptions
 from phiwarden.boundary.labels import BoundaryUnreadable, ZoneBoundary, decode
 from phiwarden.cli.manifests.objects import Manifest
 from phiwarden.cli.report import Judged, Problem, Report
@@ -106,11 +108,12 @@ def _boundary(namespace: str, found: Mapping[str, Any] | None) -> ZoneBoundary:
     if names.WORKLOAD not in labels:
         raise NotReadable(f"namespace {namespace} is no zone: no PHIWorkload declares it")
     try:
-        return decode(labels, metadata.get("annotations") or {})
+        boundary = decode(labels, metadata.get("annotations") or {})
     except BoundaryUnreadable as error:
         raise NotReadable(
             f"the boundary of namespace {namespace} cannot be read: {error}"
         ) from error
+    return exceptions.at(boundary, datetime.now(UTC))
 
 
 def _report(namespace: str, read: _Read, judge: Judge) -> Report:

@@ -27,7 +27,6 @@ from phiwarden.remediation.rollout import ROLLING
 from phiwarden.rotation.consumers import env_secrets
 from phiwarden.rulebook.budgets import unprotected
 from phiwarden.rulebook.evaluate import Judge
-from phiwarden.rulebook.exceptions import excused
 from phiwarden.rulebook.failures import Failure, summary
 from phiwarden.rulebook.model import Severity
 from phiwarden.rulebook.shapes import container_count
@@ -157,9 +156,7 @@ class Auditor:
         # Last, with nothing waited for after it: budgets that change later have all judged again.
         namespace = body["metadata"]["namespace"]
         lack = unprotected(body, boundary, self.state.budgets.get(namespace, ()))
-        if lack is None or lack.rule in excused(boundary, body):
-            return failures
-        return (*failures, lack)
+        return failures if lack is None else (*failures, lack)
 
     def _note(
         self, key: AuditKey, body: Mapping[str, Any], failures: tuple[Failure, ...]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from phiwarden.api.rollback import Rollback
 from phiwarden.api.workload import Zone
+from phiwarden.boundary import exceptions
 from phiwarden.boundary.agreements import agreement_states
 from phiwarden.boundary.compile import zone_boundary
 from phiwarden.boundary.labels import decode, encode
@@ -141,9 +143,14 @@ def _zone(
     objects = cluster.objects.get(namespace, ())
     budgets = [budget_of(obj) for obj in objects if obj["kind"] == BUDGET.kind]
     # As the Namespace will carry it: lists in one order, each entry once.
+    stands_now = boundary_of(live)
     then = decode(*encode(zone_boundary(workload, zone, declared.spec, facts)))
+    if stands_now is not None:
+        stands_now = exceptions.at(stands_now, now)
+        # Of these a declaration says nothing.
+        then = replace(then, exceptions=stands_now.exceptions)
     around = Surroundings(
-        now=boundary_of(live),
+        now=stands_now,
         then=then,
         rollback_now=stands.spec.rollback if stands is not None else Rollback(),
         rollback=declared.spec.rollback,

@@ -15,6 +15,7 @@ from typing import Any, Final
 from phiwarden.api.selectors import Selector, selector_of, selects
 from phiwarden.api.workload import ClinicalImpact, DataClass, Environment
 from phiwarden.boundary.labels import ZoneBoundary
+from phiwarden.rulebook.exceptions import excused
 from phiwarden.rulebook.failures import Failure, shown
 from phiwarden.rulebook.model import Rule, Severity, rulebook
 from phiwarden.rulebook.shapes import WORKLOADS, template_of
@@ -94,7 +95,7 @@ def unprotected(
     if subject is None or obj["kind"] not in _KINDS or not _acts(zone):
         return None
     replicas = _map(obj.get("spec")).get("replicas")
-    if not isinstance(replicas, int) or replicas < 2:
+    if not isinstance(replicas, int) or replicas < 2 or RULE in excused(zone, obj):
         return None
     covering = [budget for budget in budgets if budget.covers(_labels(obj))]
     if any(budget.spares(replicas) for budget in covering):

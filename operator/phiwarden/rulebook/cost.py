@@ -55,12 +55,6 @@ _READINGS: Final = {
 """How many times functions read their text."""
 
 _PLAIN: Final = ("size", "string", "int", "!", "-x", "-", "*", "/", "%", "timestamp", "duration")
-_AUTHORIZERS: Final = ("group", "resource", "namespace", "name", "allowed")
-_SAME: Final = {
-    **dict.fromkeys((*_PLAIN, *_AUTHORIZERS), _CALL),
-    # Whether somebody may do something can be asked twice in an expression.
-    "check": 350_000,
-}
 """What costs the same for every value."""
 
 _ADDRESS: Final = 16
@@ -270,8 +264,8 @@ class _Meter:
             case name, [text, *_] if name in _READINGS:
                 spend(_READINGS[name] * _PER_CHARACTER * scope.characters(text) + scope.times)
                 return _read(name, text, scope)
-            case name, [value, *_] if name in _SAME:
-                spend(_SAME[name] * scope.times)
+            case name, [value, *_] if name in _PLAIN:
+                spend(_CALL * scope.times)
                 return value if name == "string" else SCALAR
             case name, _:
                 raise RulebookError(f"{name}() is not among the functions that a rule may call")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from phiwarden.api import names
@@ -22,6 +23,14 @@ _ACTIONS: Final = {
     Enforcement.WARN: ["Warn", "Audit"],
     Enforcement.OBSERVE: ["Audit"],
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A question that a policy asks beside its verdict, with a text that is fixed."""
+
+    expression: str
+    message: str
 
 
 def _resource_rules(
@@ -53,6 +62,7 @@ def policy(
     subresources: Sequence[str] = (),
     object_selector: Manifest | None = None,
     only_if: str | None = None,
+    beside: Sequence[Validation] = (),
 ) -> Manifest:
     """Return a policy that admits what is `clean`, and answers `text` to anything else.
 
@@ -66,6 +76,7 @@ def policy(
         subresources: further resources of the core group.
         object_selector: which objects; None for all.
         only_if: CEL of the request alone, without which nothing is evaluated.
+        beside: what is asked further.
     """
     condition = {"matchConditions": [{"name": _OFFENDS, "expression": only_if}]} if only_if else {}
     return {
@@ -95,7 +106,11 @@ def policy(
                         " : variables.text"
                     ),
                     "reason": "Forbidden",
-                }
+                },
+                *(
+                    {"expression": v.expression, "message": v.message, "reason": "Forbidden"}
+                    for v in beside
+                ),
             ],
         },
     }

@@ -20,8 +20,9 @@ from typing import Any, Final
 
 from phiwarden.api import names
 from phiwarden.rulebook import vocabulary as words
+from phiwarden.rulebook.approval import may_decide
 from phiwarden.rulebook.model import Reads, Rule, Severity
-from phiwarden.rulebook.policies import Manifest, binding, bindings, policy
+from phiwarden.rulebook.policies import Manifest, Validation, binding, bindings, policy
 from phiwarden.rulebook.questions import clean, failures, questions
 from phiwarden.rulebook.shapes import (
     NAMESPACE,
@@ -51,6 +52,8 @@ def _guard_policy(
     subresources: Sequence[str] = (),
     exempt: bool = True,
     trusted: words.Variable = words.TRUSTED,
+    base: str = "",
+    beside: Sequence[Validation] = (),
 ) -> list[Manifest]:
     """Return a policy that phiwarden itself is exempt from.
 
@@ -66,6 +69,8 @@ def _guard_policy(
         subresources: further resources that let labels or annotations be written.
         exempt: whether phiwarden itself, and whom the chart exempts, may all the same.
         trusted: who that is.
+        base: path of what is looked at; "" for the object.
+        beside: what is asked further.
     """
     asked = questions(rules, Part((reads,), ()), [Severity.DENY])
     passes = f"variables.trusted || ({clean(asked)})" if exempt else clean(asked)
@@ -79,11 +84,12 @@ def _guard_policy(
         variables=(
             trusted,
             words.Variable("clean", passes),
-            *in_parts(failures(asked, "request" if not exempt else "")),
+            *in_parts(failures(asked, base)),
             *told(question.rule for question in asked),
             words.Variable("text", ANSWER),
         ),
         message="the boundary is changed by phiwarden alone (PHI-GRD-001)",
+        beside=beside,
     )
     found = [binding(name, name, ["Deny"], {})] if selector is None else bindings(name, selector)
     return [made, *found]
@@ -136,7 +142,7 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         selector=None,
         operations=["CREATE", "UPDATE"],
         exempt=False,
-        trusted=words.CHOSEN,
+        beside=[may_decide(PHI_EXCEPTION, "PHI-GRD-007")],
     )
     manifests += _guard_policy(
         rules,
@@ -184,6 +190,7 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         selector=None,
         operations=["CONNECT"],
         exempt=False,
+        base="request",
     )
     manifests += _guard_policy(
         rules,
