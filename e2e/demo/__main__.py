@@ -15,6 +15,7 @@ from e2e.demo import place
 from e2e.demo.applications import bad, good, malformed
 from e2e.demo.boundary import boundary, care, rollback
 from e2e.demo.drift import drift
+from e2e.demo.exceptional import exception
 from e2e.demo.legacy import installation, legacy
 from e2e.demo.narrator import Line, Narrator, duration
 from e2e.demo.outage import outage
@@ -34,6 +35,7 @@ STORY: Sequence[Step[Scene]] = (
     Step("A bad one is refused, with an answer", "refused", bad),
     Step("Patient data lies on encrypted storage", "volumes", volumes),
     Step("An overdue secret holds back a rollout", "secrets", secrets),
+    Step("An exception ends, though nobody looks", "exception", exception),
     Step("The boundary cannot be loosened by hand", "drift", drift),
     Step("A declaration that cannot be is refused", "malformed", malformed),
     Step("The operator dies, and no gate opens", "outage", outage),
