@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from e2e.differential import secrets
 from phiwarden.api.workload import ClinicalImpact, DataClass, Environment, Exposure
+from phiwarden.boundary.exceptions import Entry
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook import examples
+from phiwarden.rulebook.subjects import SUBJECTS
 
 _STORAGE: Final[dict[str, Any]] = {
     "storage_classes": ("fast-encrypted", "lab.disks"),
@@ -35,7 +37,19 @@ _WIDE: Final[dict[str, Any]] = {
     "destinations": ("203.0.113.0/24", "198.51.100.9/32", "2001:db8::/32"),
     "cluster_roles": ("deployer", "edit"),
 }
+_KINDS: Final = (
+    *(kind.kind for subject in SUBJECTS if subject.shape is not None for kind in subject.kinds),
+    *("Service", "Ingress", "Role", "ConfigMap", "PersistentVolumeClaim"),
+)
+_EXCUSED: Final = ("PHI-IMG-001", "PHI-POD-001", "PHI-SEC-001", "PHI-NET-002", "PHI-REL-001")
+_EXCEPTIONS: Final = tuple(
+    str(Entry(rule, kind, "app", "2199-01-01T00:00:00Z")) for rule in _EXCUSED for kind in _KINDS
+)
+"""For objects that are created. One that only takes away from an object notes no time, and has no
+exception: of this Python knows nothing."""
+
 _OPEN: Final[dict[str, Any]] = {
+    "exceptions": _EXCEPTIONS,
     **_WIDE,
     **secrets.NONE,
     "regions": ("us-east-1",),

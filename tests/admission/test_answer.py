@@ -79,8 +79,28 @@ def test_a_refusal_is_written_for_whoever_reads_it() -> None:
         " in full\n"
         "\n"
         "More about a rule, with good and bad examples:\n"
-        "  kubectl phi explain PHI-POD-001"
+        "  kubectl phi explain PHI-POD-001\n"
+        "\n"
+        "If it cannot be mended now, ask for an exception; somebody else has to approve it:\n"
+        "  kubectl phi request-exception Deployment/app -n portal-clinical --rule PHI-IMG-001"
+        " --rule PHI-IMG-002 --rule PHI-POD-001"
     )
+
+
+def test_there_is_no_way_to_an_exception_where_there_can_be_none() -> None:
+    unnamed = attempt()
+    generated = {**unnamed.obj, "metadata": {"generateName": "app-"}}
+    assert "exception" not in answer(attempt(obj=generated)).message
+    slice_ = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "x"},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["198.51.100.9"]}],
+    }
+    told = answer(attempt(obj=slice_))
+    assert not told.allowed
+    assert "exception" not in told.message
 
 
 @pytest.mark.parametrize("level", ["enforce", "warn", "observe"])

@@ -40,6 +40,18 @@ _items = st.lists(st.text("abc-./:19", min_size=1, max_size=9), max_size=4, uniq
     lambda items: tuple(sorted(items))
 )
 
+_exceptions = st.lists(
+    st.builds(
+        "PHI-{}-001/{}/{}/2027-01-{:02}T00:00:00Z".format,
+        st.sampled_from(["IMG", "POD"]),
+        st.sampled_from(["Deployment", "Role"]),
+        st.text("ab-.:", min_size=1, max_size=5),
+        st.integers(1, 31),
+    ),
+    max_size=4,
+    unique=True,
+).map(lambda items: tuple(sorted(items)))
+
 
 @st.composite
 def boundaries(draw: st.DrawFn) -> ZoneBoundary:
@@ -58,6 +70,7 @@ def boundaries(draw: st.DrawFn) -> ZoneBoundary:
         api_access=tuple(sorted(access)),
         regions=draw(_items),
         held=draw(_items),
+        exceptions=draw(_exceptions),
         keep_revisions=draw(st.integers(1, 999)),
     )
 
@@ -93,6 +106,24 @@ def test_a_zone_of_an_older_version_keeps_two_revisions() -> None:
     labels, annotations = encode(BOUNDARY)
     assert annotations.pop(names.KEEP_REVISIONS) == "12"
     assert decode(labels, annotations).keep_revisions == 2
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "PHI-IMG-001",
+        "PHI-IMG-001/Deployment/app",
+        "PHI-IMG-001/Deployment/app/tomorrow",
+        "PHI-IMG-001/Deployment/app/2027-01-01T00:00:00+00:00",
+        "PHI-IMG-001/Deployment/a/b/2027-01-01T00:00:00Z",
+        "PHI-IMG-001//app/2027-01-01T00:00:00Z",
+    ],
+)
+def test_an_exception_that_would_be_read_in_two_ways_is_refused(entry: str) -> None:
+    labels, annotations = encode(BOUNDARY)
+    annotations[names.EXCEPTIONS] = entry
+    with pytest.raises(BoundaryUnreadable, match=names.EXCEPTIONS):
+        decode(labels, annotations)
 
 
 NO_NUMBERS = ("", "0", "02", "+2", "-2", " 2", "2\n", "2.0", "1000", "two", "\u0662", "2,3", "1_0")

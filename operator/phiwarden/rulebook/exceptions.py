@@ -21,7 +21,7 @@ from phiwarden.api.workload import ClinicalImpact
 from phiwarden.boundary.exceptions import parsed
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook import held
-from phiwarden.rulebook.model import Rule
+from phiwarden.rulebook.model import Reads, Rule
 from phiwarden.rulebook.subjects import SUBJECTS
 
 _RUN: Final = re.compile(r"(.+)-[0-9]+")
@@ -61,7 +61,7 @@ def exceptable(rules: Iterable[Rule]) -> frozenset[str]:
     Those that keep the boundary itself have none, and those that judge requests of which nothing
     is stored, such as a shell: of these no note tells the time.
     """
-    read = {
+    stored = {
         reads
         for subject in SUBJECTS
         if subject.name not in WITHOUT
@@ -72,7 +72,7 @@ def exceptable(rules: Iterable[Rule]) -> frozenset[str]:
         rule.id
         for rule in rules
         if not rule.id.startswith(_GUARD)
-        and any(rule.reads_of(check) in read for check in rule.checks)
+        and all(rule.reads_of(check) in stored | {Reads.SCALE} for check in rule.checks)
     )
 
 
