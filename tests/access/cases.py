@@ -23,15 +23,18 @@ RESOURCES = (
 VERBS = ("*", "get", "list", "create", "update", "patch", "delete", "bind", "escalate")
 
 
-def case(chance: Random, namespaces: tuple[str, ...], mark: str = "") -> list[Body]:
+def case(
+    chance: Random, namespaces: tuple[str, ...], mark: str = "", inside: str = ""
+) -> list[Body]:
     """Return roles and bindings; equal chances make equal ones.
 
     Args:
         chance: what decides.
         namespaces: where they are.
-        mark: part of every name outside of them.
+        mark: part of every name that counts everywhere, and of people's.
+        inside: part of the names of Roles.
     """
-    roles = ["a", "b"]
+    roles = [f"{inside}a", f"{inside}b"]
     objects = [
         *(
             role(name, *_rules(chance, namespaces), namespace=n)
