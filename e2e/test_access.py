@@ -380,24 +380,23 @@ def test_since_when_a_right_stands_is_told_by_what_changed_last(
     assert told()["sure"] is False
 
 
-def test_an_aggregated_role_counts_with_what_the_cluster_added_to_it(
+def test_what_somebody_added_to_view_counts_where_view_is_given(
     root: Rest, rights: Callable[..., None], reviewer: Reviewer, portal: str
 ) -> None:
-    label = {f"{portal}.example/aggregate": "true"}
-    whole = role(portal, namespace="")
-    whole["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": label}]}
-    rights(
-        whole,
-        role(f"{portal}-part", rule("pods/exec", "create", "core"), namespace="", labels=label),
-        binding(portal, f"ClusterRole {portal}", f"User {portal}-ann", namespace=""),
-    )
-    path = f"{RBAC}/clusterroles/{portal}"
-    until(lambda: root.get(path).body.get("rules"), "the role is aggregated")
-    assert entries(reviewer.ask(portal))[f"{portal}-ann"] == (
-        "cluster-wide",
-        ["clinical", "edge"],
-        ["reach-into-pods"],
-    )
+    """Every zone may give it, by its name; what it gives, the cluster puts together."""
+    inside = f"{portal}-clinical"
+    rights(binding("readers", "ClusterRole view", f"User {portal}-ann", namespace=inside))
+    assert f"{portal}-ann" not in entries(reviewer.ask(portal))
+    label = {"rbac.authorization.k8s.io/aggregate-to-view": "true"}
+    part = rule("secrets", "list", "core")
+    rights(role(f"{portal}-part", part, namespace="", labels=label))
+    view = f"{RBAC}/clusterroles/view"
+    until(lambda: part in root.get(view).body["rules"], "the role is aggregated")
+    told = reviewer.ask(portal)
+    assert entries(told)[f"{portal}-ann"] == ("beyond", ["clinical"], ["read-secrets"])
+    assert findings(told, portal) == {("beyond", "widened-role", "readers")}
+    assert root.delete(f"{RBAC}/clusterroles/{portal}-part").ok
+    until(lambda: part not in root.get(view).body["rules"], "the role is as it was")
 
 
 @pytest.mark.parametrize(
@@ -456,7 +455,7 @@ def test_a_person_reads_it_on_one_screen(
     assert "\x1b" not in done.stdout
     said = " ".join(done.stdout.split())
     assert said.startswith(f"{portal}, 2 zones: ")
-    assert "zone clinical (phi)" in said
+    assert f"zone clinical, data phi: {portal}-clinical" in said
     assert "every zone" in said
     assert f"phiwarden's own: ServiceAccount {HOME}/{RELEASE}" in said
     assert "PHI-IDN-003: a right that reaches patient data past every rule" in said

@@ -103,6 +103,16 @@ def test_accounts_have_rights_where_their_zone_declares_it(
     )
 
 
+def test_view_is_harmless_until_somebody_widens_it() -> None:
+    """What the rule allows by its name is looked at for what it gives."""
+    view = role("view", rule("secrets", "get", "core"), namespace="")
+    bound = binding("b", "ClusterRole view", "Group digital-health")
+    assert found(reviewed(view, bound)) == [
+        ("beyond", "widened-role", f"RoleBinding {NAMESPACE}/b")
+    ]
+    assert found(reviewed(view, bound, zones=(zone(cluster_roles=("view",)),))) == []
+
+
 def test_a_right_that_is_no_ability_is_no_matter() -> None:
     view = role("view", rule("pods configmaps", "get list watch", "core"), namespace="")
     report = reviewed(view, binding("b", "ClusterRole view", "ServiceAccount ci/deployer"))

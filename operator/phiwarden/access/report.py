@@ -42,6 +42,8 @@ class Reason(StrEnum):
     UNDECLARED_ACCOUNT = "undeclared-account"
     NO_API_ACCESS = "no-api-access"
     FOREIGN_ACCOUNT = "foreign-account"
+    WIDENED_ROLE = "widened-role"
+    """Anybody may be given it since it is harmless, and it is that no longer."""
     CLUSTER_WIDE = "cluster-wide"
     DANGLING = "dangling"
 

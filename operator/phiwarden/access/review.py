@@ -22,6 +22,7 @@ _PROBLEMS: Final = {
     Reason.UNDECLARED_ACCOUNT: "a service account has rights that its zone does not declare",
     Reason.NO_API_ACCESS: "a service account has rights, and its zone declares no apiAccess for it",
     Reason.FOREIGN_ACCOUNT: "a service account of another namespace has rights in the zone",
+    Reason.WIDENED_ROLE: "a ClusterRole that every zone may give gives more than it should",
     Reason.CLUSTER_WIDE: "cluster-wide, not by the declaration",
 }
 _FIXES: Final = {
@@ -41,11 +42,17 @@ _FIXES: Final = {
         "take the account out of the binding; bind an account that the zone declares with"
         " apiAccess, or a named user or group"
     ),
+    Reason.WIDENED_ROLE: (
+        "take back what was aggregated into the role (label"
+        " rbac.authorization.k8s.io/aggregate-to-NAME), or bind a Role of the zone"
+    ),
     Reason.CLUSTER_WIDE: (
         "bind the role by RoleBindings in the namespaces that need it; keep a ClusterRoleBinding"
         " for the few who run the cluster, and look at them again"
     ),
 }
+CLUSTER_ROLE: Final = "ClusterRole"
+
 T = TypeVar("T")
 
 _DANGLING: Final = "delete the binding, or make the role that it names"
@@ -138,7 +145,16 @@ def _reason(grant: Grant, facts: _Facts) -> Reason | None:
             return Reason.NO_API_ACCESS
         if not binding.everywhere and subject.namespace != binding.ref.namespace:
             return Reason.FOREIGN_ACCOUNT
-    return Reason.CLUSTER_WIDE if binding.everywhere else None
+    if binding.everywhere:
+        return Reason.CLUSTER_WIDE
+    return Reason.WIDENED_ROLE if _is_widened(grant, facts) else None
+
+
+def _is_widened(grant: Grant, facts: _Facts) -> bool:
+    """Return whether a ClusterRole gives abilities that rules allow by its name alone."""
+    named = facts.zones[grant.binding.ref.namespace].boundary.cluster_roles
+    undeclared = grant.role.kind == CLUSTER_ROLE and grant.role.name not in named
+    return undeclared and grant.binding.ref not in facts.failures
 
 
 def _standing(grant: Grant, reason: Reason | None, facts: _Facts) -> Standing:

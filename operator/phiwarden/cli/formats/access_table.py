@@ -19,9 +19,9 @@ from phiwarden.cli.formats.printable import printable
 from phiwarden.cli.formats.reach_words import few
 
 _STANDINGS: Final = {
-    Standing.BEYOND: ("beyond the declaration", "bold red"),
+    Standing.BEYOND: ("beyond", "bold red"),
     Standing.CLUSTER_WIDE: ("cluster-wide", "yellow"),
-    Standing.DECLARED: ("as declared", "green"),
+    Standing.DECLARED: ("declared", "green"),
 }
 """Those that have a row of their own, and their colour."""
 _WEIGHTS: Final = {
@@ -31,6 +31,8 @@ _WEIGHTS: Final = {
 _RESOURCES: Final = {
     ability: [power for power in POWERS if power.ability is ability] for ability in Ability
 }
+_COLUMNS: Final = (("Who", 7), ("Can", 6), ("Through", 6), ("Since", 4), ("Is", 3))
+"""With their shares of the width, so that the tables of all zones stand below one another."""
 MOST_ROWS: Final = 60
 """Grants, and findings of one weight, that are shown."""
 
@@ -41,8 +43,8 @@ def access_table(report: Report, *, width: int, color: bool) -> str:
     def write(console: Console) -> None:
         console.print(_summary(report))
         shown = [entry for entry in report.entries if entry.standing in _STANDINGS]
-        if shown:
-            console.print(_table(report, shown))
+        _write_grants(console, report, shown)
+        console.print()
         for standing, whose in (
             (Standing.PHIWARDEN, "phiwarden's own"),
             (Standing.KUBERNETES, "Kubernetes' own, by the roles that the API server makes"),
@@ -69,25 +71,31 @@ def _summary(report: Report) -> Text:
     return Text(f"{start}nothing beyond the declaration", "green")
 
 
-def _table(report: Report, shown: Sequence[Entry]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("Who", "Can", "Through", "Since", "Is"):
-        table.add_column(title, overflow="fold")
+def _write_grants(console: Console, report: Report, shown: Sequence[Entry]) -> None:
+    """Write whom what is given to: in one zone, in several, in all of them."""
     places = dict.fromkeys(entry.grant.namespaces for entry in shown[:MOST_ROWS])
     for place in sorted(places, key=lambda place: (len(place), place)):
-        table.add_row(Text(_place(report, place), "bold"))
+        console.print()
+        console.print(Text(_place(report, place), "bold"))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        table.expand = True
+        for title, share in _COLUMNS:
+            table.add_column(title, overflow="fold", ratio=share)
         for entry in shown[:MOST_ROWS]:
             if entry.grant.namespaces == place:
                 _add(table, entry)
+        console.print(table)
     if more := len(shown[MOST_ROWS:]):
-        table.add_row(Text(f"and {more} more"), "-o json lists all")
-    return table
+        console.print(Text(f"and {more} more; -o json lists all"))
 
 
 def _place(report: Report, namespaces: Sequence[str]) -> str:
     found = [zone for zone in report.zones if zone.namespace in namespaces]
     if len(found) == 1:
-        return f"zone {printable(found[0].name)} ({found[0].boundary.data})"
+        (zone,) = found
+        return (
+            f"zone {printable(zone.name)}, data {zone.boundary.data}: {printable(zone.namespace)}"
+        )
     if len(found) == len(report.zones):
         return "every zone"
     return f"zones {few([zone.name for zone in found], most=5)}"
@@ -101,7 +109,7 @@ def _add(table: Table, entry: Entry) -> None:
     if (grant.role.kind, grant.role.name) != (binding.kind.removesuffix("Binding"), binding.name):
         through += f" to {grant.role.kind} {printable(grant.role.name)}"
     table.add_row(
-        Text(f"  {printable(str(grant.subject))}"),
+        Text(printable(str(grant.subject))),
         Text("; ".join(_can(*each) for each in grant.abilities.items())),
         Text(through),
         Text(_since(grant.since)),
