@@ -130,7 +130,7 @@ def declared(name: str, **spec: Any) -> Object:
     return workloads.clinic(name, **{**usual, **spec})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def portal(product: Product, root: Rest) -> Iterator[str]:
     """A workload with two zones, which the operator marked before it went away."""
     name = unique("portal")

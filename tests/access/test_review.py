@@ -195,18 +195,24 @@ def test_phiwardens_own_accounts_are_told_as_phiwardens() -> None:
 
 
 @pytest.mark.parametrize(
-    "objects",
+    ("objects", "whose"),
     [
-        ours("phiwarden", "phiwarden-system/phiwarden", "User ann"),
-        ours("backdoor", "phiwarden-system/phiwarden"),
-        (*ours(), *ours("x-admission", "elsewhere/x-admission")),
-        ours("x-admission", "phiwarden-system/x-admission"),
+        (
+            ours("phiwarden", "phiwarden-system/phiwarden", "ServiceAccount a/b"),
+            ["phiwarden-system/phiwarden", "a/b"],
+        ),
+        (ours("backdoor", "phiwarden-system/phiwarden"), ["phiwarden-system/phiwarden"]),
+        ((*ours(), *ours("x-admission", "elsewhere/x-admission")), ["elsewhere/x-admission"]),
+        (
+            ours("x-admission", "phiwarden-system/x-admission"),
+            ["phiwarden-system/x-admission"],
+        ),
     ],
 )
-def test_nobody_passes_for_phiwarden(objects: tuple[Body, ...]) -> None:
-    report = reviewed(*objects)
-    assert len(report.findings) == 1
-    assert report.findings[0].reason is Reason.CLUSTER_WIDE
+def test_nobody_passes_for_phiwarden(objects: tuple[Body, ...], whose: list[str]) -> None:
+    (told,) = reviewed(*objects).findings
+    assert told.reason is Reason.CLUSTER_WIDE
+    assert [str(subject) for subject in told.subjects] == [f"ServiceAccount {w}" for w in whose]
 
 
 def test_a_binding_to_a_role_that_is_not_there_is_told_though_it_gives_nothing() -> None:

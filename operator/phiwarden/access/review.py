@@ -238,7 +238,7 @@ def _dangling(binding: Binding, facts: _Facts) -> Finding:
         binding.ref,
         _sensitive(facts.zones, facts) if binding.everywhere else (binding.ref.namespace,),
         binding.subjects,
-        f"{binding.role.title} is not there: whoever makes one of that name gives its rights away",
+        f"{binding.role.title} is not there: whoever makes one of that name gives these subjects its rights",
         _DANGLING,
     )
 

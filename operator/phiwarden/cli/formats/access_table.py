@@ -31,8 +31,9 @@ _WEIGHTS: Final = {
 _RESOURCES: Final = {
     ability: [power for power in POWERS if power.ability is ability] for ability in Ability
 }
-_COLUMNS: Final = (("Who", 7), ("Can", 6), ("Through", 6), ("Since", 4), ("Is", 3))
-"""With their shares of the width, so that the tables of all zones stand below one another."""
+_SHARES: Final = (("Who", 7), ("Can", 6), ("Through", 6))
+_WIDTHS: Final = (("Since", 15), ("Is", 12))
+"""Columns of the same width in the tables of all zones, so that they stand below one another."""
 MOST_ROWS: Final = 60
 """Grants, and findings of one weight, that are shown."""
 
@@ -79,8 +80,10 @@ def _write_grants(console: Console, report: Report, shown: Sequence[Entry]) -> N
         console.print(Text(_place(report, place), "bold"))
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.expand = True
-        for title, share in _COLUMNS:
+        for title, share in _SHARES:
             table.add_column(title, overflow="fold", ratio=share)
+        for title, width in _WIDTHS:
+            table.add_column(title, overflow="fold", width=width)
         for entry in shown[:MOST_ROWS]:
             if entry.grant.namespaces == place:
                 _add(table, entry)
