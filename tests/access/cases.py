@@ -65,6 +65,36 @@ def subjects(namespaces: tuple[str, ...], mark: str) -> list[str]:
     ]
 
 
+def corners(namespace: str, mark: str) -> tuple[list[Body], list[Who]]:
+    """Return rules that are easily misread, each given to a user of its own in every way."""
+    tricky = (
+        rule("pods/*", "*", "*"),
+        rule("*/exec", "create", "core"),
+        rule("*/", "*", "*"),
+        rule("*", "get", "core", ("db",)),
+        rule("secrets", "*", "core", ("db",)),
+        rule("deployments", "*", "extensions"),
+        rule("namespaces", "*", "core", (namespace,)),
+        rule("nodes/proxy users clusterroles phiworkloads", "*", "*"),
+        rule("roles serviceaccounts", "* impersonate", "*"),
+        rule("serviceaccounts/token pods/log pods", "create", "core"),
+    )
+    objects, people = [], []
+    for number, each in enumerate(tricky):
+        name = f"{mark}corner-{number}"
+        objects += [role(name, each, namespace=namespace), role(name, each, namespace="")]
+        ways = {
+            "role": (f"Role {name}", namespace),
+            "inside": (f"ClusterRole {name}", namespace),
+            "wide": (f"ClusterRole {name}", ""),
+            "gone": (f"Role {name}-gone", namespace),
+        }
+        for way, (to, where) in ways.items():
+            people.append(Who(f"{name}-{way}"))
+            objects.append(binding(f"{name}-{way}", to, f"User {name}-{way}", namespace=where))
+    return objects, people
+
+
 def _rules(chance: Random, namespaces: tuple[str, ...]) -> list[Body]:
     return [_rule(chance, namespaces) for _ in range(chance.randint(0, 3))]
 

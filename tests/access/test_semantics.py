@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phiwarden.access.abilities import Ability
+from phiwarden.access.rbac import Subject, SubjectKind
 
-from .cases import Answers, case, everybody, requests
+from .cases import Answers, case, corners, everybody, requests
 from .made import rbac
 from .oracle import allowed
 
@@ -27,6 +28,18 @@ def test_every_request_is_answered_as_the_documentation_says(chance: Random) -> 
     answers = Answers(rbac(*objects), NAMESPACES)
     for who, subjects in everybody(NAMESPACES).items():
         for namespace in NAMESPACES:
+            for power, request in requests(namespace):
+                said = answers.allowed(subjects, namespace, power, request)
+                assert said == allowed(objects, who, request), (who, request)
+
+
+def test_what_is_easily_misread_is_answered_so_too() -> None:
+    here, other = NAMESPACES
+    objects, people = corners(here, "")
+    answers = Answers(rbac(*objects), NAMESPACES)
+    for who in people:
+        subjects = (Subject(SubjectKind.USER, who.user),)
+        for namespace in (here, other):
             for power, request in requests(namespace):
                 said = answers.allowed(subjects, namespace, power, request)
                 assert said == allowed(objects, who, request), (who, request)
