@@ -58,8 +58,8 @@ def test_a_row_says_who_can_do_what_by_what_and_since_when() -> None:
     said = words(reviewed(DEPLOYER, bound))
     assert (
         "User ann change workloads: deployments, jobs RoleBinding b to Role deployer"
-        " not before 2026-01-01, binding made declared"
-    ) in said
+        " not before declared 2026-01-01, binding made"
+    ) in said, "the last columns are narrow on every screen"
     secrets = role("s", rule("secrets", "get", "core", ("db", "tls")))
     said = words(reviewed(secrets, binding("s", "Role s", "User ann")))
     assert "User ann read secrets: secrets (only db, tls) RoleBinding s 2026-01-01," in said
