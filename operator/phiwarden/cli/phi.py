@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from phiwarden.cli import check, explain, plan, probe, reach, rules
+from phiwarden.cli import access, check, explain, plan, probe, reach, rules
 
 app = typer.Typer(
     name="kubectl phi",
@@ -16,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("access", help=access.HELP)(access.access)
 app.command("check", help=check.HELP)(check.check)
 app.command("explain", help=explain.HELP)(explain.explain)
 app.command("plan", help=plan.HELP)(plan.plan)

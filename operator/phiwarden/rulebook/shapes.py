@@ -78,6 +78,8 @@ CONTAINER_LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
 """Lists of containers in a pod spec; a rule about containers looks at all of them."""
 
 SERVICE: Final = Kind("", "v1", "Service", "services")
+ROLE: Final = Kind("rbac.authorization.k8s.io", "v1", "Role", "roles")
+ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 CLAIM: Final = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 STORAGE_CLASS: Final = Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses")

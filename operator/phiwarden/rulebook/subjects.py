@@ -15,6 +15,8 @@ from phiwarden.rulebook.shapes import (
     EXTERNAL_SECRET,
     NETWORK_POLICY,
     PODS,
+    ROLE,
+    ROLE_BINDING,
     SECRET,
     SECRET_PROVIDER_CLASS,
     SERVICE,
@@ -187,10 +189,7 @@ OTHERS: Final = (
     Subject(
         "access",
         "Keeps Roles and RoleBindings of a zone to what is declared.",
-        (
-            Kind("rbac.authorization.k8s.io", "v1", "Role", "roles"),
-            Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
-        ),
+        (ROLE, ROLE_BINDING),
         (Part((Reads.ACCESS,), ("rules", "subjects", "roleRef")),),
     ),
     Subject(

@@ -1,0 +1,1 @@
+"""Who may do what in zones, by the roles and bindings that stand, and what goes beyond a declaration."""
