@@ -116,7 +116,7 @@ def reviewers(product: Product, root: Rest, rights: Callable[..., None]) -> Revi
 @pytest.fixture
 def reviewer(reviewers: Reviewers) -> Reviewer:
     """Somebody with the role that the chart has for it."""
-    return reviewers("phi-access")
+    return reviewers("phiwarden-reviewer")
 
 
 def declared(name: str, **spec: Any) -> Object:

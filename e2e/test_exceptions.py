@@ -30,6 +30,7 @@ from e2e.workloads import (
     wait,
 )
 from phiwarden.api import names
+from phiwarden.api.crd import phiexception
 from phiwarden.boundary.exceptions import moment as written
 
 ASKER, BOSS = "asha@hospital.example", "boris@hospital.example"
@@ -341,6 +342,37 @@ def attempts(asker: Rest, zone: str) -> Iterator[Answer]:
     fresh["metadata"]["managedFields"] = [{**notes[0], "time": "2020-01-01T00:00:00Z"}]
     assert asker.delete(path).ok
     yield asker.create(deployments(zone), fresh)
+
+
+def test_without_their_kind_exceptions_stay_until_their_end(
+    product: Product, root: Rest, unwatched: str, asker: Rest, boss: Rest
+) -> None:
+    """What is not listed, or not yet, must not look as if nobody had approved it."""
+    with running(product):
+        expires = moment(seconds=40)
+        granted(asker, boss, unwatched, "digests", expires=expires)
+        assert asker.create(deployments(unwatched), bad(deployment("api"))).ok
+        wait(root, unwatched, "Compliant")
+    before = exceptions_of(root, unwatched)
+    crd = phiexception()
+    path = f"{CRDS}/{crd['metadata']['name']}"
+    assert root.delete(path).ok
+    try:
+        until(lambda: root.get(path).code == 404, "the kind is gone")
+        with running(product):
+            change = {"team": "other", "contact": "other@hospital.example"}
+            assert workloads.change(root, unwatched, owner=change).ok
+            wait(root, unwatched)
+            wait(root, unwatched, "Compliant")
+            assert exceptions_of(root, unwatched) == before
+            ended(expires)
+            wait(root, unwatched, "Compliant", "False")
+            assert exceptions_of(root, unwatched) == ""
+    finally:
+        assert root.create(CRDS, crd).ok
+
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def test_what_the_clock_of_the_rules_rests_on(root: Rest) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from e2e import custom_kinds, workloads
+from e2e import custom_kinds, exceptions, workloads
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import ControlPlane, Options, start
+from e2e.people import person
 from e2e.product import Operator, Product, install, running
 from e2e.rest import MERGE, Rest, connect
 from e2e.rollouts import adopt, events_of, worked
@@ -343,6 +344,10 @@ def _use_every_right(product: Product, root: Rest) -> None:
         assert workloads.apply(root, clinic(name, zones=zones, **common)).ok
         wait(root, name)
         until(lambda: status(root, name).get("quarantined") == 1, "the old violation is held")
+        asker = person(root, "asha", groups=("system:masters",))
+        answer = exceptions.ask(asker, legacy, exceptions.exception("digests", "asha"))
+        assert answer.ok, answer.message
+        exceptions.await_standing(root, legacy, "digests", "AwaitingDecision")
         wait(root, name, "Compliant", "False")
         _put_back(root, unique("every-kind"))
         # Server-side apply cannot take a foreign entry back; the object is replaced.

@@ -11,7 +11,7 @@ import structlog
 
 from phiwarden.api import names
 from phiwarden.api.workload import WorkloadSpec
-from phiwarden.boundary.exceptions import encoded
+from phiwarden.boundary.exceptions import at, encoded, parsed
 from phiwarden.boundary.granting import (
     WARNINGS,
     Grant,
@@ -35,6 +35,9 @@ IN_FORCE: Final = "InForce"
 
 Grants = Mapping[str, Mapping[str, Grant]]
 """What is true of exceptions now, by zone and name."""
+
+Entries = dict[str, tuple[str, ...]]
+"""What boundaries carry of exceptions, by zone."""
 
 
 @dataclass
@@ -131,19 +134,34 @@ class Exceptions:
             return  # gone, or made anew: the watch tells
         self.state.exception_statuses[key] = wanted
 
+    def in_boundary(self, name: str, spec: WorkloadSpec, grants: Grants) -> Entries:
+        """Return what the boundaries of a declaration are to carry of exceptions, by zone.
 
-def in_boundary(grants: Grants) -> dict[str, tuple[str, ...]]:
-    """Return what the boundaries carry of exceptions, by zone."""
+        Where exceptions are not known, not yet or not any more, what stands stays until its end.
+        """
+        if resources.PHI_EXCEPTION.kind in self.state.kinds:
+            return _entries(grants)
+        return {zone.name: self._standing(zone.namespace_in(name)) for zone in spec.zones}
+
+    def next_change(self, entries: Entries, grants: Grants) -> dt.datetime | None:
+        """Return when time alone makes something else of exceptions, or of what stands of them."""
+        due = [granted.next_change for each in grants.values() for granted in each.values()]
+        ends = (parsed(entry).until for each in entries.values() for entry in each)
+        due += [dt.datetime.fromisoformat(end) for end in ends]
+        return min((at for at in due if at is not None), default=None)
+
+    def _standing(self, namespace: str) -> tuple[str, ...]:
+        seen = self.state.namespaces.get(namespace)
+        if seen is None or seen.boundary is None:
+            return ()
+        return at(seen.boundary, self.clock()).exceptions
+
+
+def _entries(grants: Grants) -> Entries:
     return {
         zone: encoded(entry for granted in each.values() for entry in granted.entries)
         for zone, each in grants.items()
     }
-
-
-def next_change(grants: Grants) -> dt.datetime | None:
-    """Return when time alone makes something else of one of them."""
-    due = [granted.next_change for each in grants.values() for granted in each.values()]
-    return min((at for at in due if at is not None), default=None)
 
 
 def _said(body: Mapping[str, Any]) -> dict[str, Any]:

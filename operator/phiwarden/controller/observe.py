@@ -109,7 +109,6 @@ class Observer:
             _follow(api, resources.PERSISTENT_VOLUME, self.stores.volume),
             _follow(api, shapes.CLAIM, self.stores.claim),
             _follow(api, shapes.BUDGET, self.budgets.seen),
-            _follow(api, shapes.PHI_EXCEPTION, self.exceptions.seen),
         ]
         if self.state.watches_secrets:
             path = resources.collection(resources.SECRET)
@@ -129,7 +128,9 @@ class Observer:
 
     def optional(self, api: Api) -> Optional:
         """Return what follows kinds that the cluster may have or not."""
-        found = Optional(api, {**self.stores.optional(), **self.secrets.optional()})
+        # An upgrade by helm leaves CRDs as they are, so exceptions may be unknown to the cluster.
+        ours = {shapes.PHI_EXCEPTION: self.exceptions.seen}
+        found = Optional(api, {**self.stores.optional(), **self.secrets.optional(), **ours})
 
         def changed() -> None:
             self.state.kinds = frozenset(kind.kind for kind in found.present)

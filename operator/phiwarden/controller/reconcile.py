@@ -24,8 +24,7 @@ from phiwarden.controller.audit import Auditor
 from phiwarden.controller.backups import Backups
 from phiwarden.controller.calendar import Clock
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
-from phiwarden.controller.exceptions import Exceptions, Grants, in_boundary
-from phiwarden.controller.exceptions import next_change as next_end
+from phiwarden.controller.exceptions import Exceptions, Grants
 from phiwarden.controller.queues import Queues
 from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.restarts import Restarts
@@ -101,7 +100,9 @@ class Reconciler:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
                 await self.exceptions.report(zone.namespace.name, grants[zone.zone])
-        self.alarms.set(declared.name, "exceptions", next_end(grants))
+        exceptions = {zone.zone: zone_boundary(zone).exceptions for zone in plan.zones}
+        ends = self.exceptions.next_change(exceptions, grants)
+        self.alarms.set(declared.name, "exceptions", ends)
         ours = (each for each in secrets if self.state.carries(each.namespace, name))
         rolled = await self.restarts.run(declared.spec, ours)
         due = [next_change(secrets), self.clock() + rolled.again if rolled.again else None]
@@ -131,6 +132,7 @@ class Reconciler:
         secrets: tuple[Judged, ...],
         grants: Grants,
     ) -> Facts:
+        exceptions = self.exceptions.in_boundary(declared.name, spec, grants)
         return Facts(
             today=self.clock().date(),
             api_servers=self.state.api_servers,
@@ -142,7 +144,7 @@ class Reconciler:
                 zone.name
                 for zone in spec.zones
                 if self.state.relaxed(zone.namespace_in(declared.name))
-                or refused_by_pod_security(in_boundary(grants)[zone.name])
+                or refused_by_pod_security(exceptions[zone.name])
             ),
             storage={
                 name: found
@@ -152,7 +154,7 @@ class Reconciler:
             overdue=overdue(secrets),
             writers=self.settings.writers,
             kinds=self.state.kinds,
-            exceptions=in_boundary(grants),
+            exceptions=exceptions,
             unavailable=frozenset(obstacles),
         )
 
