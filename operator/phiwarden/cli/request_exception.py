@@ -48,7 +48,7 @@ def request_exception(
     objects: Annotated[
         list[str],
         typer.Argument(
-            metavar="KIND/NAME...",
+            metavar="KIND/NAME",
             help="The objects of one workload that may break the rules.",
             show_default=False,
         ),
