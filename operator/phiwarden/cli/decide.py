@@ -61,6 +61,11 @@ class _Place:
     kubeconfig: str | None
     context: str | None
 
+    @property
+    def look(self) -> str:
+        """Return what to type to look at it."""
+        return f"kubectl get phiexception {self.name} -n {self.namespace}"
+
 
 def approve(
     name: Name,
@@ -78,6 +83,7 @@ def approve(
     from phiwarden.api.exception import Decision, DecisionType  # noqa: PLC0415
     from phiwarden.cli.excepting.ending import REFUSED, ending  # noqa: PLC0415
     from phiwarden.cli.excepting.model import Rules  # noqa: PLC0415
+    from phiwarden.cli.formats.exception_text import approved_text  # noqa: PLC0415
 
     known = Rules.known(rules_in(rules))
     place = _Place(namespace, name, kubeconfig, context)
@@ -91,7 +97,7 @@ def approve(
         if not yes and not _agreed():
             raise stopped("approve", "Nothing was decided.", REFUSED)
         said = asyncio.run(_written(place, body, decision, within=within))
-    _tell(place, decision, said)
+    sys.stdout.write("\n" + approved_text(said, place.look))
     if said is not None and said["status"] != "True":
         raise typer.Exit(REFUSED)
 
@@ -112,6 +118,7 @@ def deny(
     from phiwarden.cli.excepting.ending import ending  # noqa: PLC0415
     from phiwarden.cli.excepting.model import Rules  # noqa: PLC0415
     from phiwarden.cli.excepting.spelling import denial  # noqa: PLC0415
+    from phiwarden.cli.formats.exception_text import denied_text  # noqa: PLC0415
 
     known = Rules.known(rules_in(rules))
     place = _Place(namespace, name, kubeconfig, context)
@@ -122,13 +129,8 @@ def deny(
         _show(sheet)
         decision = decision.model_copy(update={"by": sheet.me})
         said = asyncio.run(_written(place, body, decision, within=within))
-    _tell(place, decision, said)
-    was = sheet.decision
-    if was is not None and was.type is DecisionType.APPROVED:
-        sys.stdout.write(
-            "It was approved, and ends at once: what breaks these rules is refused from now on, and"
-            " what runs is put back as its clinical impact allows.\n"
-        )
+    was = sheet.decision is not None and sheet.decision.type is DecisionType.APPROVED
+    sys.stdout.write("\n" + denied_text(said, place.look, approved=was))
 
 
 def _length(wait: str) -> dt.timedelta:
@@ -185,10 +187,3 @@ async def _written(
     async with Api.as_user(place.kubeconfig, place.context) as api:
         decided = await decide(api, shown, decision, dry_run=dry_run)
         return None if dry_run else await outcome(api, decided, within)
-
-
-def _tell(place: _Place, decision: Decision, said: Object | None) -> None:
-    from phiwarden.cli.formats.exception_text import outcome_text  # noqa: PLC0415
-
-    look = f"kubectl get phiexception {place.name} -n {place.namespace}"
-    sys.stdout.write("\n" + outcome_text(decision.type, said, look))

@@ -31,7 +31,7 @@ class Format(StrEnum):
 HELP: Final = (
     "Ask for an exception: leave for the objects of one workload to break named rules for a"
     " while.\n\n"
-    "Shows what is asked for, and asks. It counts once somebody else approves it (kubectl phi"
+    "Checks it, shows it, and sends it. It counts once somebody else approves it (kubectl phi"
     " approve), and ends by itself: at most 14 days after it is asked for in direct care, 30 in"
     " care support, 90 in administration, 3 in an emergency.\n\n"
     "\b\n"

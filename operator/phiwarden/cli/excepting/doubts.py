@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from phiwarden.api.exception import DecisionType
 from phiwarden.api.workload import ClinicalImpact, DataClass, Environment
 from phiwarden.boundary.exceptions import moment
 from phiwarden.boundary.granting import longest
 from phiwarden.boundary.labels import ZoneBoundary
-from phiwarden.cli.excepting.model import Presence, Sheet
+from phiwarden.cli.excepting.model import Sheet
 from phiwarden.rulebook.model import Severity
 
 
@@ -43,9 +42,6 @@ def _too_long(sheet: Sheet, boundary: ZoneBoundary) -> Iterator[str]:
 
 def remarks(sheet: Sheet) -> Iterator[str]:
     """Yield what else is worth a thought before one asks or decides."""
-    if sheet.decision is not None:
-        kind, by = sheet.decision.type, sheet.decision.by.username
-        yield f"it was {'approved' if kind is DecisionType.APPROVED else 'denied'} already, by {by}"
     boundary = sheet.zone.boundary
     if boundary is None:
         return
@@ -61,8 +57,3 @@ def remarks(sheet: Sheet) -> Iterator[str]:
                 yield f"{rule.id} does not hold in this zone: nothing needs an exception to it"
             if severity is Severity.WARN:
                 yield f"{rule.id} only warns in this zone: it refuses nothing"
-    there = [looked for looked in sheet.looked if looked.failures is not None]
-    absent = any(looked.presence is not Presence.THERE for looked in sheet.looked)
-    broken = {failure.rule for looked in there for failure in looked.failures or ()}
-    if there and not absent and not broken.intersection(sheet.spec.rules):
-        yield "as they stand now, these objects keep these rules"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final
 
-from phiwarden.api.exception import Decision, DecisionType, Identity
+from phiwarden.api.exception import Decision, Identity
 from phiwarden.boundary.exceptions import moment
 from phiwarden.cli.excepting.model import Looked, Presence, Sheet, Zone
 from phiwarden.cli.formats.printable import printable, what_is_wrong
@@ -40,7 +40,7 @@ def _sheet(sheet: Sheet, width: int) -> Iterator[str]:
         if page:
             yield from _wrapped(page.rationale, width, "    ")
     yield ""
-    yield "by"
+    yield "Objects that may break them"
     for looked in sheet.looked:
         yield from _looked(looked, spec.rules, width)
     yield ""
@@ -146,30 +146,43 @@ def asked_text(namespace: str, name: str) -> str:
     )
 
 
-def outcome_text(decision: DecisionType, said: Mapping[str, Any] | None, look: str) -> str:
-    """Return what came of a decision.
+def approved_text(said: Mapping[str, Any] | None, look: str) -> str:
+    """Return what came of an approval.
 
     Args:
-        decision: what was decided.
         said: what phiwarden says of the exception since; None if it said nothing in time.
         look: what to type to look again.
     """
-    if said is None and decision is DecisionType.APPROVED:
+    if said is None:
         return (
             "Approved, and recorded. phiwarden did not answer yet: it counts once phiwarden takes"
             f" it into the boundary. To look again:\n  {look}\n"
         )
-    if said is None:
-        return (
-            "Denied, and recorded. phiwarden did not answer yet: what was in force stays so until"
-            f" phiwarden takes it out of the boundary, or it ends. To look again:\n  {look}\n"
-        )
     message = printable(str(said.get("message", "")), _IN_FULL)
-    if decision is DecisionType.DENIED:
-        return "Denied: nothing may break these rules by it.\n"
     if said["status"] == "True":
         return f"Approved, and in force: {message}.\n"
     return f"Approved and recorded, but not in force ({said['reason']}): {message}.\n"
+
+
+def denied_text(said: Mapping[str, Any] | None, look: str, *, approved: bool) -> str:
+    """Return what came of a denial.
+
+    Args:
+        said: what phiwarden says of the exception since; None if it said nothing in time.
+        look: what to type to look again.
+        approved: whether it had been approved before.
+    """
+    if not approved:
+        return "Denied, and recorded: nothing may break these rules by it.\n"
+    if said is None:
+        return (
+            "Denied, and recorded. It was approved before, and phiwarden did not answer yet: it"
+            f" ends once phiwarden takes it out of the boundary. To look again:\n  {look}\n"
+        )
+    return (
+        "Denied. It was approved before, and has ended: what breaks these rules is refused from now"
+        " on, and what runs is put back as its clinical impact allows.\n"
+    )
 
 
 def _entry(label: str, text: str, width: int) -> Iterator[str]:

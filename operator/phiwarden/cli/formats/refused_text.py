@@ -7,8 +7,6 @@ from typing import Final
 
 from phiwarden.api.exception import LONGEST, LONGEST_EMERGENCY
 
-RULE: Final = "PHI-GRD-007"
-
 _TERMS: Final = ", ".join(f"{most.days} days in {impact}" for impact, most in LONGEST.items())
 
 WORDS: Final[Mapping[str, str]] = {
@@ -24,9 +22,9 @@ WORDS: Final[Mapping[str, str]] = {
     "a decision is written by whoever decides, with the name and uid that the API server knows": (
         "The API server knows you by another name than it just told. Log in anew."
     ),
-    "only who has the verb approve on phiexceptions decides": (
+    "only who has the verb approve on phiexceptions": (
         "You may not decide on exceptions in {namespace}: it takes the verb approve on"
-        " phiexceptions there, as ClusterRole phiwarden-approver has it."
+        " phiexceptions there, which ClusterRole phiwarden-approver has."
     ),
     "whoever asked for an exception does not approve it, under any name": (
         "You asked for this exception yourself: somebody else has to approve it."
