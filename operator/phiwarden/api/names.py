@@ -15,6 +15,9 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 FIELD_MANAGER: Final = "phiwarden"
 """Field manager of every server-side apply, and value of `managed-by`."""
 
+CLI_MANAGER: Final = "kubectl-phi"
+"""Field manager of what somebody writes with `kubectl phi`: it is their word, not phiwarden's."""
+
 FINALIZER: Final = f"{GROUP}/boundary"
 """Held only by a PHIWorkload whose deletionPolicy is Delete."""
 

@@ -18,8 +18,12 @@ Kubeconfig = Annotated[
 Context = Annotated[
     str | None, typer.Option("--context", help="Context of the kubeconfig; else the current.")
 ]
+Namespace = Annotated[
+    str,
+    typer.Option("-n", "--namespace", metavar="NAMESPACE", help="The zone's.", show_default=False),
+]
 
-_LONGEST = 2000
+_LONGEST = 4000
 
 
 def terminal() -> tuple[int, bool]:
@@ -28,8 +32,8 @@ def terminal() -> tuple[int, bool]:
     return min(shutil.get_terminal_size((100, 24)).columns, 140), color
 
 
-def stopped(command: str, message: str) -> typer.Exit:
-    """Say why a command has no answer, and return the exception that ends it with code 2."""
+def stopped(command: str, message: str, code: int = 2) -> typer.Exit:
+    """Say why a command has no answer, and return the exception that ends it."""
     for line in message.splitlines():
         typer.echo(f"kubectl phi {command}: {printable(line, _LONGEST)}", err=True)
-    return typer.Exit(2)
+    return typer.Exit(code)

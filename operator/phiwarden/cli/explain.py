@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import shutil
 import sys
@@ -13,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from phiwarden.cli.formats.printable import printable
+from phiwarden.cli.asking import stopped
+from phiwarden.cli.rule_names import NoSuchRule, named
 from phiwarden.cli.rulebooks import RulesFolder, rules_in
 
 if TYPE_CHECKING:
     from phiwarden.rulebook.pages import Page
-
-_PREFIX: Final = "PHI-"
 
 HELP: Final = (
     "Print a rule: what it asks for and why, what it does, how to keep it, what it answers to, and"
@@ -67,17 +65,11 @@ def explain(
 
 
 def _page(asked: str, pages: Sequence[Page]) -> Page:
-    wanted = asked.upper()
     known = {page.id: page for page in pages}
-    for name in (wanted, _PREFIX + wanted):
-        if name in known:
-            return known[name]
-    near = difflib.get_close_matches(
-        wanted if wanted.startswith(_PREFIX) else _PREFIX + wanted, known, n=3, cutoff=0.7
-    )
-    advice = f"did you mean {' or '.join(near)}?" if near else "kubectl phi explain lists them"
-    typer.echo(f"kubectl phi explain: no rule {printable(asked, 80)}: {advice}", err=True)
-    raise typer.Exit(2)
+    try:
+        return known[named(asked, known)]
+    except NoSuchRule as error:
+        raise stopped("explain", str(error)) from error
 
 
 def _lines(page: Page, width: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`kubectl phi`: what application and platform teams ask before the cluster answers."""
+"""`kubectl phi`: what application and platform teams ask, and what they decide, beside kubectl."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from io import TextIOWrapper
 
 import typer
 
-from phiwarden.cli import access, check, explain, plan, probe, reach, rules
+from phiwarden.cli import (
+    access,
+    check,
+    decide,
+    explain,
+    plan,
+    probe,
+    reach,
+    request_exception,
+    rules,
+)
 
 app = typer.Typer(
     name="kubectl phi",
@@ -17,11 +27,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("access", help=access.HELP)(access.access)
+app.command("approve", help=decide.APPROVE)(decide.approve)
 app.command("check", help=check.HELP)(check.check)
+app.command("deny", help=decide.DENY)(decide.deny)
 app.command("explain", help=explain.HELP)(explain.explain)
 app.command("plan", help=plan.HELP)(plan.plan)
 app.command("probe", help=probe.HELP)(probe.probe)
 app.command("reach", help=reach.HELP)(reach.reach)
+app.command(request_exception.COMMAND, help=request_exception.HELP)(
+    request_exception.request_exception
+)
 app.add_typer(rules.app, name="rules")
 
 

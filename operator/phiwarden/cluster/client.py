@@ -78,8 +78,9 @@ class Gone(Refused):
 class Api:
     """A connection to one API server."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, manager: str) -> None:
         self._client = client
+        self._manager = manager
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None) -> Self:
@@ -96,7 +97,7 @@ class Api:
             config.load_incluster_config(client_configuration=configuration)
         except config.ConfigException:
             await config.load_kube_config(kubeconfig, client_configuration=configuration)
-        return cls._by(configuration)
+        return cls._by(configuration, names.FIELD_MANAGER)
 
     @classmethod
     @asynccontextmanager
@@ -119,18 +120,18 @@ class Api:
             )
         except (config.ConfigException, OSError, TypeError, ValueError, yaml.YAMLError) as error:
             raise NotConfigured(f"no usable kubeconfig: {error}") from error
-        api = cls._by(configuration)
+        api = cls._by(configuration, names.CLI_MANAGER)
         try:
             yield api
         finally:
             await api.close()
 
     @classmethod
-    def _by(cls, configuration: Configuration) -> Self:
+    def _by(cls, configuration: Configuration, manager: str) -> Self:
         configuration.connection_pool_maxsize = _CONNECTIONS
         client = ApiClient(configuration)
         client.user_agent = f"{names.FIELD_MANAGER}/{__version__}"
-        return cls(client)
+        return cls(client, manager)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -145,9 +146,19 @@ class Api:
                 return None
             raise
 
-    async def create(self, kind: Kind, namespace: str | None, body: Mapping[str, Any]) -> Object:
-        """Create an object; the API server names it where `generateName` is set."""
-        query = {"fieldManager": names.FIELD_MANAGER}
+    async def create(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        body: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+    ) -> Object:
+        """Create an object; the API server names it where `generateName` is set.
+
+        With `dry_run` it is judged and answered all the same, and not stored.
+        """
+        query = {"fieldManager": self._manager, **_dry(dry_run)}
         return await self._json("POST", collection(kind, namespace), query=query, body=body)
 
     async def apply(
@@ -165,7 +176,7 @@ class Api:
         path = item(kind, metadata.get("namespace"), metadata["name"])
         if subresource is not None:
             path = f"{path}/{subresource}"
-        query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": self._manager, "force": "true"}
         code, stored = await self._answer("PATCH", path, query=query, body=body, content=APPLY)
         return stored, code == 201
 
@@ -173,7 +184,7 @@ class Api:
         """Replace an object as a whole; `metadata.resourceVersion` guards the replacement."""
         metadata = body["metadata"]
         path = item(kind, metadata.get("namespace"), metadata["name"])
-        query = {"fieldManager": names.FIELD_MANAGER}
+        query = {"fieldManager": self._manager}
         return await self._json("PUT", path, query=query, body=body)
 
     async def patch(
@@ -184,10 +195,14 @@ class Api:
         patch: Any,
         *,
         content: str,
+        subresource: str | None = None,
+        dry_run: bool = False,
     ) -> Object:
         """Patch an object; `content` is JSON_PATCH or MERGE_PATCH."""
-        query = {"fieldManager": names.FIELD_MANAGER}
+        query = {"fieldManager": self._manager, **_dry(dry_run)}
         path = item(kind, namespace, name)
+        if subresource is not None:
+            path = f"{path}/{subresource}"
         return await self._json("PATCH", path, query=query, body=patch, content=content)
 
     async def amend(
@@ -363,6 +378,10 @@ class Api:
             async with response:
                 raise _refusal(_status(response.status, await response.read()))
         return response
+
+
+def _dry(dry_run: bool) -> dict[str, str]:  # noqa: FBT001 - one word, one meaning
+    return {"dryRun": "All"} if dry_run else {}
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

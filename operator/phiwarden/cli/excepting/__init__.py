@@ -1,0 +1,1 @@
+"""Exceptions from the command line: asked for, looked at, decided."""
