@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from e2e.rest import Rest
@@ -28,12 +29,27 @@ def person(root: Rest, username: str, *, uid: str = "", groups: tuple[str, ...] 
     return replace(root, headers=headers, _connection=None)
 
 
-def allow(root: Rest, namespace: str, role: str, *usernames: str) -> None:
-    """Bind a ClusterRole to people in a namespace."""
+def lean(root: Rest, namespace: str, rights: Mapping[str, Sequence[str]], *usernames: str) -> None:
+    """Give people a Role of their own: verbs by resource of phiwarden's group, and nothing else."""
+    rules = [
+        {"apiGroups": ["phiwarden.dev"], "resources": [resource], "verbs": list(verbs)}
+        for resource, verbs in rights.items()
+    ]
+    name = unique("lean")
+    path = f"{ROLES}/namespaces/{namespace}/roles"
+    answer = root.create(path, {"metadata": {"name": name}, "rules": rules})
+    assert answer.ok, answer.message
+    allow(root, namespace, name, *usernames, kind="Role")
+
+
+def allow(
+    root: Rest, namespace: str, role: str, *usernames: str, kind: str = "ClusterRole"
+) -> None:
+    """Bind a ClusterRole, or a Role of the namespace, to people in a namespace."""
     group = "rbac.authorization.k8s.io"
     binding = {
         "metadata": {"name": unique("people")},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+        "roleRef": {"apiGroup": group, "kind": kind, "name": role},
         "subjects": [{"apiGroup": group, "kind": "User", "name": name} for name in usernames],
     }
     answer = root.create(f"{ROLES}/namespaces/{namespace}/rolebindings", binding)

@@ -7,13 +7,14 @@ from time import monotonic
 from typing import Any
 
 from e2e import exceptions
-from e2e.demo.applications import APPS, refused_by
+from e2e.demo.applications import refused_by
 from e2e.demo.legacy import rolled_out
-from e2e.demo.scene import DEVELOPER, PLATFORM, ROOT_ADMIN, Person, Scene
+from e2e.demo.scene import DEVELOPER, EXAMPLES, PLATFORM, ROOT_ADMIN, Person, Scene
 from e2e.demo.story import Result
 from e2e.product import Operator
 from e2e.waiting import until
 
+FOLDER = EXAMPLES / "exceptions"
 VIEWER = "imaging-viewer"
 IMAGE = "registry.hospital.example/portal/imaging-viewer"
 DIGEST = "sha256:0c60f6be0a6d7a1ce9ab4a4e8e7d1b8c0f8a7a3a0f0a3f9f0d5a1c2b3d4e5f60"
@@ -27,13 +28,13 @@ def exception(scene: Scene) -> Result:
     assert scene.operator is not None
     clinical = scene.names.zone("clinical")
     scene.say("A vendor publishes no digests, and its viewer is needed now:")
-    _refused(scene, APPS / f"{VIEWER}.yaml")
+    _refused(scene, FOLDER / f"{VIEWER}.yaml")
     ends = exceptions.moment(seconds=SECONDS)
     scene.say(f"So the team asks for an exception, here for {SECONDS} seconds:")
     scene.kubectl(
         DEVELOPER,
         "apply",
-        f"--filename={scene.file(APPS / f'{VIEWER}-exception.yaml', _until(ends))}",
+        f"--filename={scene.file(FOLDER / f'{VIEWER}-exception.yaml', _until(ends))}",
         shown=f"apply -f examples/clinic/apps/{VIEWER}-exception.yaml",
     )
     scene.say("Its author may not approve it, and neither may a name that is written by hand:")
@@ -47,7 +48,7 @@ def exception(scene: Scene) -> Result:
     )
     counted = monotonic() - began
     scene.done("approved by somebody else, and in force", counted)
-    scene.apply(DEVELOPER, APPS / f"{VIEWER}.yaml")
+    scene.apply(DEVELOPER, FOLDER / f"{VIEWER}.yaml")
     rolled_out(scene, VIEWER)
     scene.kubectl(PLATFORM, "get", "phiexceptions", f"--namespace={clinical}")
     scene.command(ROOT_ADMIN, f"kill -9 {scene.operator.child.pid}  # the operator")
