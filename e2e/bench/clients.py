@@ -97,11 +97,18 @@ class Clients:
     def wait_until_admitted(self, case: Case) -> None:
         """Wait until what is in order is admitted: a webhook that is asked first must be up."""
         path = deployments(case.namespace)
-        until(
-            lambda: self._rests[0].create(path, self._body, dry_run=True).ok,
-            f"{case.name} admits",
-            within=60,
-        )
+        refused: list[str] = []
+
+        def admitted() -> bool:
+            answer = self._rests[0].create(path, self._body, dry_run=True)
+            refused[:] = [answer.message]
+            return answer.ok
+
+        try:
+            until(admitted, f"{case.name} admits", within=60)
+        except AssertionError as error:
+            error.add_note("; ".join(refused))
+            raise
 
     def wait_until_refused(self, case: Case) -> None:
         """Wait until what breaks a rule is refused: the API server takes up policies in its time."""

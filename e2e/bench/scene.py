@@ -125,4 +125,5 @@ def one_zone(name: str) -> dict[str, Any]:
     """Return a PHIWorkload with one zone of patient data."""
     images = {"registries": ["registry.hospital.example/portal"]}
     zones = [zone("clinical", data="phi", images=images)]
-    return clinic(name, zones=zones, flows=[], externals=[])
+    secrets = [{"name": "db", "zone": "clinical", "keys": ["password"], "consumers": ["app"]}]
+    return clinic(name, zones=zones, flows=[], externals=[], secrets=secrets)
