@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -95,6 +96,78 @@ def test_what_one_asks_for_and_another_approves_may_be_deployed(
     wait(root, zone, "Compliant")
 
 
+def test_what_runs_already_may_be_changed(zone: str, asker: Rest, boss: Rest, root: Rest) -> None:
+    """As long as the API server has to note when: an image, or an annotation, is written."""
+    assert asker.create(deployments(zone), deployment("api")).ok
+    granted(asker, boss, zone, "both", rules=["PHI-IMG-001", "PHI-POD-002"])
+    path = f"{deployments(zone)}/api"
+
+    def changed(change: dict[str, object]) -> Answer | None:
+        answer = asker.request("PATCH", path, change, content=MERGE)
+        return answer if answer.ok else None
+
+    # Two changes within a second tell no time, and the controller writes its status as well.
+    until(lambda: changed(bad(deployment("api"))), "another image")
+    bare = {"spec": {"template": {"spec": BARE}}}
+    refused = asker.request("PATCH", path, bare, content=MERGE).message
+    assert "PHI-POD-002" in refused
+    for number in range(2):
+        noted = {**bare, "metadata": {"annotations": {"change": f"CHG-{number}"}}}
+        until(lambda noted=noted: changed(noted), "taken away")  # type: ignore[misc]
+
+
+def test_what_is_being_deleted_is_over(zone: str, asker: Rest, boss: Rest, root: Rest) -> None:
+    """Whoever asks may name a finalizer, which nobody takes off."""
+    wanted = exception("lasting", ASKER)
+    wanted["metadata"]["finalizers"] = ["hospital.example/never"]
+    assert ask(asker, zone, wanted).ok
+    assert decide(boss, zone, "lasting", BOSS).ok
+    await_standing(boss, zone, "lasting", "InForce")
+    assert asker.delete(f"{exceptions(zone)}/lasting").ok
+    until(lambda: exceptions_of(root, zone) == "", "the boundary has it no more")
+    free = {"metadata": {"finalizers": None}}
+    assert root.request("PATCH", f"{exceptions(zone)}/lasting", free, content=MERGE).ok
+
+
+def test_one_that_is_too_large_to_be_told_about_is_in_nobodys_way(
+    root: Rest, zone: str, asker: Rest, boss: Rest
+) -> None:
+    """Labels have no bound but the store's: filled up, it takes no status any more."""
+
+    def stored(labels: int) -> bool:
+        wanted = exception("large", ASKER)
+        wanted["metadata"]["labels"] = {f"k{each:06}": "v" * 63 for each in range(labels)}
+        return ask(asker, zone, wanted).ok
+
+    fits, too_many = 10_000, 30_000
+    while too_many - fits > 1:
+        tried = (fits + too_many) // 2
+        if not stored(tried):
+            too_many = tried
+            continue
+        fits = tried
+        assert asker.delete(f"{exceptions(zone)}/large").ok
+    assert stored(fits)
+    granted(asker, boss, zone, "small")
+    assert workloads.change(root, zone, clinicalImpact="care-support").ok
+    wait(root, zone)
+    assert in_force(root, zone, "large") == {}
+    assert asker.delete(f"{exceptions(zone)}/large").ok
+
+
+def test_what_is_granted_later_takes_the_room_of_none(zone: str, asker: Rest, boss: Rest) -> None:
+    granted(asker, boss, zone, "z-first")
+    time.sleep(1)  # the API server notes seconds
+    rules = ["PHI-IMG-001", "PHI-POD-001", "PHI-POD-002", "PHI-POD-003", "PHI-VOL-003"]
+    for each in range(10):
+        objects = [{"kind": "Deployment", "name": f"other-{each}-{n}"} for n in range(4)]
+        name = f"later-{each}"
+        assert ask(asker, zone, exception(name, ASKER, rules=rules, objects=objects)).ok
+        assert decide(boss, zone, name, BOSS).ok
+    await_standing(boss, zone, "later-9", "TooMany")
+    assert in_force(boss, zone, "z-first")["status"] == "True"
+
+
 def test_nobody_asks_in_the_name_of_somebody_else(zone: str, asker: Rest, boss: Rest) -> None:
     for wanted in (
         exception("forged", BOSS),
@@ -168,6 +241,9 @@ def test_only_who_has_the_verb_decides_and_as_themselves(
         {"status": {"conditions": conditions}},
         content=MERGE,
     )
+    assert "PHI-GRD-007 status.conditions" in said.message
+    left = {"status": {"daysLeft": 999}}
+    said = boss.request("PATCH", f"{exceptions(zone)}/wanted/status", left, content=MERGE)
     assert "PHI-GRD-007 status.conditions" in said.message
     entry = await_standing(root, zone, "wanted", "AwaitingDecision")
     assert entry["status"] == "False"
@@ -338,6 +414,20 @@ def attempts(asker: Rest, zone: str) -> Iterator[Answer]:
             del body["spec"]["template"]["spec"]["securityContext"]
             yield asker.request("PUT", path, body)
             body = asker.get(path).body
+    # A note that is newer than the last, and yet from before the end; or the first after none.
+    body = asker.get(path).body
+    notes = body["metadata"]["managedFields"]
+    del body["spec"]["template"]["spec"]["securityContext"]
+    newest = dt.datetime.fromisoformat(max(note["time"] for note in notes))
+    body["metadata"]["managedFields"][0]["time"] = written(newest + dt.timedelta(seconds=1))
+    yield asker.request("PUT", path, body)
+    clear = {"metadata": {"managedFields": [{}]}}
+    assert asker.request("PATCH", path, clear, content=MERGE).ok
+    body["metadata"].pop("resourceVersion")
+    body["metadata"]["managedFields"] = [{**notes[0], "time": "2020-01-01T00:00:00Z"}]
+    yield asker.request("PUT", path, body)
+    body["metadata"]["annotations"] = {"anew": "1"}
+    yield asker.request("PUT", path, body)
     fresh = bad(deployment("later"))
     fresh["metadata"]["managedFields"] = [{**notes[0], "time": "2020-01-01T00:00:00Z"}]
     assert asker.delete(path).ok

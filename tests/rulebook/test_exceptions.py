@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from phiwarden.api.exception import LONGEST, LONGEST_EMERGENCY
 from phiwarden.rulebook import examples
 from phiwarden.rulebook.evaluate import standard_judge
 from phiwarden.rulebook.exceptions import exceptable, excused
@@ -22,8 +25,18 @@ def zone(*entries: str) -> Any:
     return replace(examples.ZONE, exceptions=tuple(f"{entry}/{UNTIL}" for entry in entries))
 
 
-def made(kind: str, name: str, *owners: tuple[str, str], controller: bool = True) -> dict[str, Any]:
-    listed = [{"kind": k, "name": n, "controller": controller} for k, n in owners]
+def made(
+    kind: str, name: str, *owners: tuple[str, str], controller: bool = True, group: str = "apps/v1"
+) -> dict[str, Any]:
+    listed = [
+        {
+            "apiVersion": "batch/v1" if k in ("Job", "CronJob") else group,
+            "kind": k,
+            "name": n,
+            "controller": controller,
+        }
+        for k, n in owners
+    ]
     return {"kind": kind, "metadata": {"name": name, "ownerReferences": listed}}
 
 
@@ -43,6 +56,14 @@ def made(kind: str, name: str, *owners: tuple[str, str], controller: bool = True
         (made("Pod", "p", ("Job", "api-by-hand")), "CronJob/api", False),
         (made("Pod", "p", ("ReplicaSet", "api-5d8f"), controller=False), "Deployment/api", False),
         (made("Pod", "api"), "Deployment/api", False),
+        # No controller makes these, whatever owner they name.
+        (made("Deployment", "evil", ("Deployment", "api")), "Deployment/api", False),
+        (made("CronJob", "evil", ("CronJob", "api")), "CronJob/api", False),
+        (
+            made("ReplicaSet", "evil", ("Deployment", "api"), group="evil.example/v1"),
+            "Deployment/api",
+            False,
+        ),
     ],
 )
 def test_what_controllers_make_of_a_template_stands_for_it(
@@ -67,3 +88,15 @@ def test_what_keeps_the_boundary_has_no_exceptions() -> None:
     assert not {rule for rule in found if rule.startswith("PHI-GRD-")}
     # Of a shell, a deletion or a write of a Secret nothing is stored that would tell the time.
     assert not {"PHI-IDN-004", "PHI-VOL-004", "PHI-SEC-004"} & found
+
+
+def test_the_api_server_allows_terms_as_long_as_python_does() -> None:
+    (rule,) = (rule for rule in rulebook() if rule.id == "PHI-GRD-007")
+    (asked,) = (check.offends for check in rule.checks if "duration('72h')" in check.offends)
+    terms = re.findall(r"(?:([a-z-]+)' \? )?duration\('([0-9]+)h'\)", asked)
+    hours = {impact.value: int(term / dt.timedelta(hours=1)) for impact, term in LONGEST.items()}
+    emergency = int(LONGEST_EMERGENCY / dt.timedelta(hours=1))
+    assert {impact: int(term) for impact, term in terms if impact} == {
+        impact: term for impact, term in hours.items() if impact != "direct-care"
+    }
+    assert [int(term) for impact, term in terms if not impact] == [emergency, hours["direct-care"]]

@@ -57,6 +57,7 @@ class Request:
         spec: what is asked for; None if it cannot be read.
         problem: why it cannot be read, naming the field.
         decision: what was decided; None while nothing is.
+        deleting: whether it is being deleted, which a finalizer may hold up.
     """
 
     namespace: str
@@ -67,6 +68,7 @@ class Request:
     spec: ExceptionSpec | None
     problem: str = ""
     decision: Decision | None = None
+    deleting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def request_of(body: Mapping[str, Any]) -> Request:
         spec,
         problem,
         decision,
+        "deletionTimestamp" in metadata,
     )
 
 
@@ -145,6 +148,8 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
         return Grant(Reason.DENIED, f"denied by {decision.by.username}")
     if end <= now:
         return Grant(Reason.ENDED, f"it ended at {spec.expires}")
+    if request.deleting:
+        return Grant(Reason.ENDED, "it is being deleted")
     if decision is None:
         waits = f"asked for by {spec.requested_by.username}; nobody decided yet"
         return Grant(Reason.AWAITING_DECISION, waits, next_change=end)
@@ -171,10 +176,13 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
 
 
 def within_bounds(grants: Mapping[str, Grant]) -> dict[str, Grant]:
-    """Return grants of one zone, by name, without those for which its boundary has no room."""
+    """Return grants of one zone, by name, without those for which its boundary has no room.
+
+    Those that come first have the room.
+    """
     found: dict[str, Grant] = {}
     room = MAX_ENTRIES
-    for name, each in sorted(grants.items()):
+    for name, each in grants.items():
         if len(each.entries) <= room:
             found[name] = each
             room -= len(each.entries)

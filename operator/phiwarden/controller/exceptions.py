@@ -79,11 +79,12 @@ class Exceptions:
         found = {}
         for zone in spec.zones:
             namespace = zone.namespace_in(declared.name)
-            asked = self.state.exceptions.get(namespace, {})
+            asked = self.state.exceptions.get(namespace, {}).values()
+            # The oldest first: what is asked for later takes the room of none.
             found[zone.name] = within_bounds(
                 {
-                    name: grant(request, spec.clinical_impact, self.exceptable, now)
-                    for name, request in asked.items()
+                    each.name: grant(each, spec.clinical_impact, self.exceptable, now)
+                    for each in sorted(asked, key=lambda each: (each.created, each.name))
                 }
             )
         return found
@@ -129,9 +130,13 @@ class Exceptions:
         try:
             await self.api.apply(resources.PHI_EXCEPTION, body, subresource="status")
         except Refused as refused:
+            # 404, 409: gone, or made anew, and the watch tells. Else it may be one that cannot be
+            # written any more, such as for its size: that must not keep a zone from the rest.
             if refused.code not in (404, 409):
-                raise
-            return  # gone, or made anew: the watch tells
+                log.warning(
+                    "exception.unwritten", exception="/".join(key), error=str(refused)[:200]
+                )
+            return
         self.state.exception_statuses[key] = wanted
 
     def in_boundary(self, name: str, spec: WorkloadSpec, grants: Grants) -> Entries:
@@ -181,13 +186,14 @@ def _condition(
     status = "True" if granted.entries else "False"
     known = _in_force(before)
     since = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    # What others wrote while no policy stood may lack the moment: a report requires no field.
+    if known.get("status") == status:
+        since = known.get("lastTransitionTime", since)
     return {
         "type": IN_FORCE,
         "status": status,
         "observedGeneration": request.generation,
-        "lastTransitionTime": known["lastTransitionTime"]
-        if known.get("status") == status
-        else since,
+        "lastTransitionTime": since,
         "reason": granted.reason.value,
         "message": granted.message,
     }

@@ -4,10 +4,11 @@ The boundary lists them as `rule/Kind/name/moment`. What Kubernetes' own control
 template of an object stands for it, or an exception would end at the first pod. As with what is
 held, an owner proves nothing by itself, and only the controllers speak as their accounts.
 
-CEL has no clock. The API server notes on every write when a manager wrote its fields, and no
-client can set that note back without leaving it older than, or as old as, the one before: so the
-newest note of an object counts as now if it is newer than the newest one before the write, and
-what cannot tell the time has no exception.
+CEL has no clock. The API server notes when a manager wrote fields of an object. A client may write
+such notes, too, but cannot keep the API server from adding its own where a field is new or has
+another value: so of a change that surely writes one (an annotation, or an image) the newest note
+counts as now, if it is newer than the newest one before. A change that only takes away is noted by
+nobody, and what cannot tell the time has no exception.
 """
 
 from __future__ import annotations
@@ -22,10 +23,15 @@ from phiwarden.boundary.exceptions import parsed
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook import held
 from phiwarden.rulebook.model import Reads, Rule
+from phiwarden.rulebook.shapes import PODS, TEMPLATES, Shape
 from phiwarden.rulebook.subjects import SUBJECTS
 
 _RUN: Final = re.compile(r"(.+)-[0-9]+")
 _OF_DEPLOYMENT: Final = re.compile(r"(.+)-[^-]+")
+
+_MADE: Final = tuple(kind.kind for shape in (PODS, TEMPLATES) for kind in shape.kinds)
+"""Kinds that Kubernetes' own controllers make from the template of another object."""
+_MAKERS: Final = ("apps/v1", "batch/v1")
 
 
 def excused(boundary: ZoneBoundary, obj: Mapping[str, Any]) -> frozenset[str]:
@@ -44,8 +50,11 @@ def _stands_for(obj: Mapping[str, Any]) -> frozenset[str]:
     """Return `Kind/name` of all that an object stands for: itself, and whom it was made for."""
     metadata = obj.get("metadata") or {}
     found = {f"{obj.get('kind')}/{metadata.get('name', '')}"}
+    if obj.get("kind") not in _MADE:
+        return frozenset(found)
     for owner in metadata.get("ownerReferences") or ():
-        if not owner.get("controller"):
+        # Of an owner of another group nobody knows whether it is there.
+        if not owner.get("controller") or owner.get("apiVersion") not in _MAKERS:
             continue
         found.add(f"{owner['kind']}/{owner['name']}")
         if owner["kind"] == "ReplicaSet" and (made := _OF_DEPLOYMENT.fullmatch(owner["name"])):
@@ -91,12 +100,38 @@ def _newest(obj: str) -> str:
     )
 
 
-NOW: Final = (
-    "request.operation == 'UPDATE'"
-    f" ? ({_newest('object')} > {_newest('oldObject')} ? {_newest('object')} : '')"
-    f" : {_newest('object')}"
+# With a note of its own, whatever notes the client brings along.
+_WRITES_ANNOTATION: Final = (
+    "(has(object.metadata.annotations) && object.metadata.annotations.exists(key,"
+    " !has(oldObject.metadata.annotations) || !(key in oldObject.metadata.annotations)"
+    " || oldObject.metadata.annotations[key] != object.metadata.annotations[key]))"
 )
-"""CEL of the moment of a request, to the second; "" where nothing tells it."""
+
+
+def _writes_image(shape: Shape) -> str:
+    """Return CEL that is true where a container is new, or has another image."""
+    new, old = (f"{each}{shape.path}.spec.containers" for each in ("object", "oldObject"))
+    return (
+        f"{new}.exists(now, has(now.image) && !{old}.exists(then,"
+        " then.name == now.name && has(then.image) && then.image == now.image))"
+    )
+
+
+def now(shape: Shape | None) -> str:
+    """Return CEL of the moment of a request, to the second; "" where nothing tells it.
+
+    Args:
+        shape: where the pod template lies, if there is one.
+    """
+    writes = _WRITES_ANNOTATION
+    if shape is not None:
+        writes = f"({_writes_image(shape)} || {writes})"
+    return (
+        "request.operation == 'UPDATE'"
+        f" ? ({_newest('object')} > {_newest('oldObject')} && {writes}"
+        f" ? {_newest('object')} : '')"
+        f" : {_newest('object')}"
+    )
 
 
 def made_for(makers: tuple[str, ...]) -> str:

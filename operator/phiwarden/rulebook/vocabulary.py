@@ -329,7 +329,7 @@ def _exceptions(subject: Subject) -> tuple[Variable, ...]:
     return (
         *owners,
         Variable("standsFor", stands_for),
-        Variable("now", exceptions.NOW),
+        Variable("now", exceptions.now(subject.shape)),
         Variable("excused", exceptions.excused_rules(made=made is not None)),
     )
 
