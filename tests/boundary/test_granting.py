@@ -124,11 +124,6 @@ def test_what_time_changes_is_known_before_it_comes(seconds: int) -> None:
             Reason.NOT_INDEPENDENT,
         ),
         (asked(APPROVED, rules=["PHI-XYZ-001"]), "direct-care", Reason.NO_SUCH_RULE),
-        (asked(APPROVED, expires="2027-01-16T08:00:00Z"), "direct-care", Reason.TOO_LONG),
-        (asked(APPROVED, expires="2027-01-16T08:00:00Z"), "care-support", Reason.IN_FORCE),
-        (asked(APPROVED, expires="2027-02-01T08:00:00Z"), "care-support", Reason.TOO_LONG),
-        (asked(APPROVED, expires="2027-02-01T08:00:00Z"), "administrative", Reason.IN_FORCE),
-        (asked(APPROVED, emergency=True), "administrative", Reason.TOO_LONG),
         (asked(APPROVED, expires="2027-13-01T08:00:00Z"), "direct-care", Reason.UNREADABLE),
         (asked({"type": "Maybe", "by": {"username": "b"}}), "direct-care", Reason.UNREADABLE),
         (asked(APPROVED, objects=[{"kind": "*", "name": "x"}]), "direct-care", Reason.UNREADABLE),
@@ -138,6 +133,29 @@ def test_why_it_is_in_force_or_not(request_: Request, impact: str, reason: Reaso
     found = given_at(request_, impact=impact)
     assert found.reason is reason
     assert bool(found.entries) is (reason is Reason.IN_FORCE)
+
+
+@pytest.mark.parametrize(
+    ("impact", "emergency", "days"),
+    [
+        ("direct-care", False, 14),
+        ("care-support", False, 30),
+        ("administrative", False, 80),
+        ("administrative", True, 3),
+        ("direct-care", True, 3),
+    ],
+)
+def test_it_lasts_no_longer_than_its_zone_allows_now(
+    impact: str, emergency: bool, days: int
+) -> None:
+    """Where the clinical impact was raised since, it ends sooner, and not at once."""
+    expires = moment(ASKED + dt.timedelta(days=80))
+    request = asked(APPROVED, expires=expires, emergency=emergency)
+    (entry,) = given_at(request, impact=impact).entries
+    end = ASKED + dt.timedelta(days=days)
+    assert entry.until == moment(end)
+    assert given_at(request, end - SECOND, impact).entries
+    assert given_at(request, end, impact).reason is Reason.ENDED
 
 
 def test_a_zone_has_room_for_so_many() -> None:

@@ -19,7 +19,7 @@ from phiwarden.api.exception import (
     Identity,
 )
 from phiwarden.api.vocabulary import ClinicalImpact
-from phiwarden.boundary.exceptions import Entry
+from phiwarden.boundary.exceptions import Entry, moment
 
 MAX_ENTRIES: Final = 200
 """Rules of objects that exceptions of one zone may name in all: the API server goes through them."""
@@ -39,7 +39,6 @@ class Reason(StrEnum):
     ENDED = "Ended"
     UNREADABLE = "Unreadable"
     NOT_INDEPENDENT = "NotIndependent"
-    TOO_LONG = "TooLong"
     NO_SUCH_RULE = "NoSuchRule"
     TOO_MANY = "TooMany"
 
@@ -136,18 +135,17 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
     spec, decision = request.spec, request.decision
     if spec is None:
         return Grant(Reason.UNREADABLE, f"it cannot be read: {request.problem}")
-    end = dt.datetime.fromisoformat(spec.expires)
+    # The clinical impact may be another one by now.
+    latest = request.created + longest(impact, emergency=spec.emergency)
+    end = min(dt.datetime.fromisoformat(spec.expires), latest)
+    until = moment(end)
     if unknown := [rule for rule in spec.rules if rule not in exceptable]:
         listed = ", ".join(unknown)
         return Grant(Reason.NO_SUCH_RULE, f"there are no exceptions to {listed}")
-    if end - request.created > longest(impact, emergency=spec.emergency):
-        most = longest(impact, emergency=spec.emergency).days
-        why = f"{'an emergency' if spec.emergency else impact} has at most {most} days"
-        return Grant(Reason.TOO_LONG, f"it would be in force until {spec.expires}; {why}")
     if decision is not None and decision.type is DecisionType.DENIED:
         return Grant(Reason.DENIED, f"denied by {decision.by.username}")
     if end <= now:
-        return Grant(Reason.ENDED, f"it ended at {spec.expires}")
+        return Grant(Reason.ENDED, f"it ended at {until}")
     if request.deleting:
         return Grant(Reason.ENDED, "it is being deleted")
     if decision is None:
@@ -162,12 +160,10 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
     objects = ", ".join(f"{obj.kind}/{obj.name}" for obj in spec.objects)
     return Grant(
         reason,
-        f"{objects} may break {', '.join(spec.rules)} until {spec.expires}, approved by"
+        f"{objects} may break {', '.join(spec.rules)} until {until}, approved by"
         f" {decision.by.username}",
         tuple(
-            Entry(rule, obj.kind, obj.name, spec.expires)
-            for rule in spec.rules
-            for obj in spec.objects
+            Entry(rule, obj.kind, obj.name, until) for rule in spec.rules for obj in spec.objects
         ),
         left // _DAY,
         # The next whole day less: warnings begin with one, too.

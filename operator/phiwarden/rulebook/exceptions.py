@@ -7,8 +7,9 @@ held, an owner proves nothing by itself, and only the controllers speak as their
 CEL has no clock. The API server notes when a manager wrote fields of an object. A client may write
 such notes, too, but cannot keep the API server from adding its own where a field is new or has
 another value: so of a change that surely writes one (an annotation, or an image) the newest note
-counts as now, if it is newer than the newest one before. A change that only takes away is noted by
-nobody, and what cannot tell the time has no exception.
+counts as now, if it is newer than the newest one before. Server-side apply takes no notes from
+anybody, and notes all that it changes. Any other change that only takes away is noted by nobody, and
+what cannot tell the time has no exception.
 """
 
 from __future__ import annotations
@@ -108,6 +109,10 @@ _WRITES_ANNOTATION: Final = (
 )
 
 
+# The API server refuses `force` for any other kind of request, and knows it as absent or not.
+_APPLIES: Final = "(has(request.options) && has(request.options.force))"
+
+
 def _writes_image(shape: Shape) -> str:
     """Return CEL that is true where a container is new, or has another image."""
     new, old = (f"{each}{shape.path}.spec.containers" for each in ("object", "oldObject"))
@@ -123,9 +128,9 @@ def now(shape: Shape | None) -> str:
     Args:
         shape: where the pod template lies, if there is one.
     """
-    writes = _WRITES_ANNOTATION
+    writes = f"({_APPLIES} || {_WRITES_ANNOTATION})"
     if shape is not None:
-        writes = f"({_writes_image(shape)} || {writes})"
+        writes = f"({_APPLIES} || {_writes_image(shape)} || {_WRITES_ANNOTATION})"
     return (
         "request.operation == 'UPDATE'"
         f" ? ({_newest('object')} > {_newest('oldObject')} && {writes}"
