@@ -22,6 +22,10 @@ def _phihistories() -> str:
     return crd_text(crd.phihistory())
 
 
+def _phireleases() -> str:
+    return crd_text(crd.phirelease())
+
+
 def _rules() -> str:
     return document(pages())
 
@@ -31,6 +35,8 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "charts/phiwarden/crds/phiworkloads.yaml": _phiworkloads,
     "crds/phihistories.yaml": _phihistories,
     "charts/phiwarden/crds/phihistories.yaml": _phihistories,
+    "crds/phireleases.yaml": _phireleases,
+    "charts/phiwarden/crds/phireleases.yaml": _phireleases,
     chart.PATH: chart.chart_text,
     feedback.PATH: feedback.chart_text,
     "docs/rules.md": _rules,
