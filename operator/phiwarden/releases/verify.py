@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from phiwarden.api.release import ReleaseSpec, Scan, Statement
 from phiwarden.api.values import instant
-from phiwarden.releases.canonical import digest, encoded, statement_fields
+from phiwarden.releases.canonical import digest, encoded, statement_bytes, statement_fields
 from phiwarden.releases.dsse import PAYLOAD_TYPE, Malformed, Opened, Signed, opened
 from phiwarden.releases.keys import Key
 from phiwarden.releases.policy import Limits, Policy
@@ -99,35 +99,37 @@ def verdict(
         created: when the API server stored it, which is when signatures are held against the end
             of their keys: what came in before goes on counting. None for what is yet to come in.
     """
-    fields = statement_fields(release)
-    canonical = encoded(fields)
+    content, faults = read(release)
+    refusals = list(faults)
     key: Key | None = None
-    refusals: list[Refusal] = []
+    if content is not None:
+        found = _signer(content, policy, (created or now).astimezone(dt.UTC).date())
+        if isinstance(found, Key):
+            key = found if not faults else None
+        else:
+            refusals += found
+    refusals += _asked(release, policy, now)
+    return Verdict(digest(statement_bytes(release)), key, tuple(refusals))
+
+
+def read(release: ReleaseSpec) -> tuple[Opened | None, tuple[Refusal, ...]]:
+    """Return what is in the envelope of a release, and what is wrong with it, whoever signed it."""
     try:
         content = opened(release.envelope)
     except Malformed as error:
         field = f"spec.envelope.{error.field}"
-        refusals.append(Refusal(Reason.MALFORMED, field, error.problem, _SIGN))
-    else:
-        refusals += _contents(content, canonical, fields)
-        found = _signer(content, policy, (created or now).astimezone(dt.UTC).date())
-        if isinstance(found, Key):
-            key = found if not refusals else None
-        else:
-            refusals += found
-    refusals += _asked(release, policy, now)
-    return Verdict(digest(canonical), key, tuple(refusals))
+        return None, (Refusal(Reason.MALFORMED, field, error.problem, _SIGN),)
+    return content, tuple(_faults(content, statement_fields(release)))
 
 
 _SIGN: Final = "sign it again: kubectl phi release sign"
 
 
-def _contents(content: Opened, canonical: bytes, fields: Mapping[str, Any]) -> Iterator[Refusal]:
-    """Yield what is wrong with what was signed, whoever signed it."""
+def _faults(content: Opened, fields: Mapping[str, Any]) -> Iterator[Refusal]:
     if content.payload_type != PAYLOAD_TYPE:
         problem = f"is {_shown(content.payload_type)}, and a release is {PAYLOAD_TYPE}"
         yield Refusal(Reason.OTHER_TYPE, "spec.envelope.payloadType", problem, _SIGN)
-    if content.payload != canonical:
+    if content.payload != encoded(fields):
         field, problem = _difference(content.payload, fields)
         fix = f"bring back what was signed, or {_SIGN}"
         yield Refusal(Reason.OTHER_BYTES, field, problem, fix)
@@ -309,8 +311,14 @@ def _at(items: list[Any], index: int) -> Any:
 
 
 def _said(value: Any) -> str:
-    return "nothing" if value is _ABSENT else _shown(json.dumps(value, ensure_ascii=True))
+    if value is _ABSENT:
+        return "nothing"
+    if isinstance(value, dict | list):
+        return "something else"
+    return _shown(json.dumps(value))
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    """Return the beginning of a text that anybody may have written, in one line of ASCII."""
+    plain = text[:_SHOWN].encode("unicode_escape").decode("ascii")
+    return plain if len(text) <= _SHOWN else f"{plain}..."
