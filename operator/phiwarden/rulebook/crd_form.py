@@ -22,6 +22,8 @@ from phiwarden.api.base import RULES
 from phiwarden.api.structural import Schema
 from phiwarden.rulebook.dialect import FUNCTIONS, program
 
+_Place = tuple[int | str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -50,12 +52,20 @@ def value_errors(model: type[BaseModel], spec: Mapping[str, Any]) -> Iterator[Fi
     try:
         model.model_validate(spec)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        places = [detail["loc"] for detail in details]
+        for detail in details:
+            if detail["type"] == "too_short" and _has_faulty_items(detail["loc"], places):
+                continue  # pydantic does not count an item that it refuses
             message = detail["msg"].removeprefix("Value error, ")
             yield FieldError(_path(("spec", *detail["loc"])), message)
 
 
-def _path(steps: tuple[int | str, ...]) -> str:
+def _has_faulty_items(place: _Place, places: Iterable[_Place]) -> bool:
+    return any(len(other) > len(place) and other[: len(place)] == place for other in places)
+
+
+def _path(steps: _Place) -> str:
     joined = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return joined.removeprefix(".")
 
