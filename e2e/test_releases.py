@@ -78,7 +78,6 @@ def test_what_is_stored_is_verified_and_stays_as_it_was_signed(
 ) -> None:
     release = manifest_of(released({} if what == "the example" else LARGEST))
     release["metadata"] = {"name": f"portal-{uuid.uuid4().hex[:8]}"}
-    # Without the annotation of a client-side apply, in which the largest has no room.
     create(cluster, namespace, release, *how)
     path = f"phirelease/{release['metadata']['name']}"
     asked = Policy((key("ci"),))

@@ -98,7 +98,9 @@ def test_the_signed_release_is_the_release_with_an_envelope_and_nothing_else(fol
     ("field", "value"),
     [
         ("source.commit", "12345678901234567890e1234567890123456789"),
+        ("source.commit", "12345678901234567890123456789012345678e9"),
         ("source.commit", "1" * 40),
+        ("version", "1e3"),
         ("version", "1.10"),
         ("version", "0x10"),
         ("version", "10"),
