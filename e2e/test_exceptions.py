@@ -30,7 +30,7 @@ from e2e.workloads import (
     wait,
 )
 from phiwarden.api import names
-from phiwarden.boundary.exceptions import moment as written
+from phiwarden.api.values import instant as written
 
 ASKER, BOSS = "asha@hospital.example", "boris@hospital.example"
 ROLES = [REQUESTER, APPROVER, "edit"]

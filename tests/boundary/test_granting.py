@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiwarden.boundary.exceptions import at, encoded, moment, parsed
+from phiwarden.api.values import instant
+from phiwarden.boundary.exceptions import at, encoded, parsed
 from phiwarden.boundary.granting import (
     MAX_ENTRIES,
     Grant,
@@ -161,7 +162,7 @@ def test_a_boundary_lists_what_counts_at_a_moment(seconds: int) -> None:
     )
     zone = at(type(BOUNDARY)(**{**_fields(), "exceptions": entries}), now)
     ends = {parsed(entry).until for entry in zone.exceptions}
-    assert ends == {parsed(entry).until for entry in entries if moment(now) < parsed(entry).until}
+    assert ends == {parsed(entry).until for entry in entries if instant(now) < parsed(entry).until}
 
 
 def _fields() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from phiwarden.api import exception_rules, names, workload_rules
 from phiwarden.api.base import marked
 from phiwarden.api.exception import Decision, ExceptionSpec, ExceptionStatus
 from phiwarden.api.history import HistorySpec, HistoryStatus
+from phiwarden.api.release import ReleaseSpec, ReleaseStatus
 from phiwarden.api.status import WorkloadStatus
 from phiwarden.api.structural import Schema, report, structural
 from phiwarden.api.values import MAX_NAME
@@ -146,6 +147,51 @@ def phiexception() -> Schema:
         "phie",
         schema,
         _EXCEPTION_COLUMNS,
+        scope="Namespaced",
+        subresources={"status": {}},
+    )
+
+
+_RELEASE_COLUMNS = [
+    _column("Version", ".spec.version", "Version of the application."),
+    _column("From", ".spec.promotedFrom", "Environment in which it ran before."),
+    _column("Critical", ".spec.scan.counts.critical", "Found by the scan.", kind="integer"),
+    _column("High", ".spec.scan.counts.high", "Found by the scan.", kind="integer"),
+    _column("Change", ".spec.change", "The change record."),
+    _column(
+        "Verified",
+        _condition("Verified", "status"),
+        "Whether a declared key vouches for it, and all that is asked of it holds.",
+    ),
+    _column("Key", ".status.verified.name", "The key that vouches for it.", wide=True),
+    _column("Scanned", ".spec.scan.databaseDate", "Age of the scanner's database.", kind="date"),
+    _column("Reason", _condition("Verified", "message"), "Why it is verified or not.", wide=True),
+    _column("Age", ".metadata.creationTimestamp", "Time since it was created.", kind="date"),
+]
+
+
+def phirelease() -> Schema:
+    """Return the CustomResourceDefinition of PHIRelease."""
+    schema: Schema = {
+        "description": "PHIRelease says what may be promoted to the zone in whose namespace it"
+        " stands: images by digest, with what was found and tested, signed by a key that the zone"
+        " declares.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(ReleaseSpec),
+            "status": report(structural(ReleaseStatus)),
+        },
+    }
+    return _definition(
+        "PHIRelease",
+        "phireleases",
+        "phir",
+        schema,
+        _RELEASE_COLUMNS,
         scope="Namespaced",
         subresources={"status": {}},
     )

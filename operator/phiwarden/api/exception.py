@@ -16,7 +16,7 @@ from pydantic import Field
 from phiwarden.api import exception_rules as rules
 from phiwarden.api.base import ApiModel, Matches, bounded, checked, list_map, list_set
 from phiwarden.api.status import Condition
-from phiwarden.api.values import Flag, Moment
+from phiwarden.api.values import Flag, Instant
 from phiwarden.api.vocabulary import ClinicalImpact
 
 MAX_RULES: Final = 8
@@ -126,7 +126,7 @@ class ExceptionSpec(ApiModel):
         Words, Field(description="What protects patient data meanwhile, in place of the rules.")
     ]
     expires: Annotated[
-        Moment,
+        Instant,
         Field(
             description="When it ends, in UTC, such as 2027-06-30T12:00:00Z: at most 14 days after"
             " it is asked for in direct care, 30 in care support, 90 in administration; at most 3"

@@ -18,6 +18,7 @@ from phiwarden.api.exception import (
     ExceptionSpec,
     Identity,
 )
+from phiwarden.api.values import instant
 from phiwarden.api.vocabulary import ClinicalImpact
 from phiwarden.boundary.exceptions import Entry
 
@@ -133,18 +134,18 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
     spec, decision = request.spec, request.decision
     if spec is None:
         return Grant(Reason.UNREADABLE, f"it cannot be read: {request.problem}")
-    end = dt.datetime.fromisoformat(spec.expires)
+    end, until = spec.expires, instant(spec.expires)
     if unknown := [rule for rule in spec.rules if rule not in exceptable]:
         listed = ", ".join(unknown)
         return Grant(Reason.NO_SUCH_RULE, f"there are no exceptions to {listed}")
     if end - request.created > longest(impact, emergency=spec.emergency):
         most = longest(impact, emergency=spec.emergency).days
         why = f"{'an emergency' if spec.emergency else impact} has at most {most} days"
-        return Grant(Reason.TOO_LONG, f"it would be in force until {spec.expires}; {why}")
+        return Grant(Reason.TOO_LONG, f"it would be in force until {until}; {why}")
     if decision is not None and decision.type is DecisionType.DENIED:
         return Grant(Reason.DENIED, f"denied by {decision.by.username}")
     if end <= now:
-        return Grant(Reason.ENDED, f"it ended at {spec.expires}")
+        return Grant(Reason.ENDED, f"it ended at {until}")
     if decision is None:
         waits = f"asked for by {spec.requested_by.username}; nobody decided yet"
         return Grant(Reason.AWAITING_DECISION, waits, next_change=end)
@@ -157,12 +158,10 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
     objects = ", ".join(f"{obj.kind}/{obj.name}" for obj in spec.objects)
     return Grant(
         reason,
-        f"{objects} may break {', '.join(spec.rules)} until {spec.expires}, approved by"
+        f"{objects} may break {', '.join(spec.rules)} until {until}, approved by"
         f" {decision.by.username}",
         tuple(
-            Entry(rule, obj.kind, obj.name, spec.expires)
-            for rule in spec.rules
-            for obj in spec.objects
+            Entry(rule, obj.kind, obj.name, until) for rule in spec.rules for obj in spec.objects
         ),
         left // _DAY,
         # The next whole day less: warnings begin with one, too.

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from phiwarden.cli import check, explain, plan, probe, reach, rules
+from phiwarden.cli import check, explain, plan, probe, reach, release, rules
 
 app = typer.Typer(
     name="kubectl phi",
@@ -21,6 +21,7 @@ app.command("explain", help=explain.HELP)(explain.explain)
 app.command("plan", help=plan.HELP)(plan.plan)
 app.command("probe", help=probe.HELP)(probe.probe)
 app.command("reach", help=reach.HELP)(reach.reach)
+app.add_typer(release.app, name="release")
 app.add_typer(rules.app, name="rules")
 
 
