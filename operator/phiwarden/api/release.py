@@ -14,6 +14,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from phiwarden.api.base import ApiModel, Matches, bounded, checked, list_map, validation
+from phiwarden.api.decision import Decision
+from phiwarden.api.decision_rules import lasting
 from phiwarden.api.status import Condition
 from phiwarden.api.values import (
     WHOLE,
@@ -28,6 +30,8 @@ from phiwarden.api.values import (
 MAX_IMAGES: Final = 64
 MAX_TESTS: Final = 32
 MAX_SIGNATURES: Final = 8
+MAX_RELEASED: Final = 500
+"""Digests that the releases of one zone may let run in all: its Namespace carries them."""
 MAX_PAYLOAD: Final = 96 * 1024
 """Characters of the payload in base64; the largest statement that there may be has fewer."""
 
@@ -210,6 +214,10 @@ IMMUTABLE: Final = validation(
 )
 
 
+ROOT: Final = lasting("sign a release that says something else")
+"""Of the whole object: a decision outlives what it is on."""
+
+
 class ReleaseSpec(Statement):
     """A statement with its signatures."""
 
@@ -227,7 +235,8 @@ class ReleaseCondition(Condition):
     type: Annotated[
         str,
         Field(
-            max_length=316, description="What is said: Verified. True is the good state of each."
+            max_length=316,
+            description="What is said: Verified or InForce. True is the good state of each.",
         ),
     ]
 
@@ -241,7 +250,15 @@ class VerifiedBy(ApiModel):
 
 
 class ReleaseStatus(ApiModel):
-    """What is true of a PHIRelease, as of `observedGeneration`."""
+    """What was decided, and what is true of a PHIRelease, as of `observedGeneration`."""
+
+    decision: Annotated[
+        Decision | None,
+        Field(
+            description="Written by somebody with the verb approve on phireleases. To deny what"
+            " was approved is to revoke it."
+        ),
+    ] = None
 
     observed_generation: Annotated[
         int | None, Field(description="Generation that this status speaks of.")

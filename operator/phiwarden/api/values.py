@@ -96,10 +96,13 @@ Repository = Annotated[
     ),
 ]
 
+DIGEST: Final = "sha256:[0-9a-f]{64}"
+"""What the digest of an image looks like, to Python and to the API server."""
+
 Digest = Annotated[
     str,
     Field(min_length=71, max_length=71),
-    Matches("sha256:[0-9a-f]{64}", "must be sha256: and 64 digits and lower-case letters a to f"),
+    Matches(DIGEST, "must be sha256: and 64 digits and lower-case letters a to f"),
 ]
 
 

@@ -10,14 +10,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from phiwarden.api.exception import (
-    LONGEST,
-    LONGEST_EMERGENCY,
-    Decision,
-    DecisionType,
-    ExceptionSpec,
-    Identity,
-)
+from phiwarden.api.decision import Decision, DecisionType
+from phiwarden.api.exception import LONGEST, LONGEST_EMERGENCY, ExceptionSpec
 from phiwarden.api.values import instant
 from phiwarden.api.vocabulary import ClinicalImpact
 from phiwarden.boundary.exceptions import Entry
@@ -149,7 +143,7 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
     if decision is None:
         waits = f"asked for by {spec.requested_by.username}; nobody decided yet"
         return Grant(Reason.AWAITING_DECISION, waits, next_change=end)
-    if _same(decision.by, spec.requested_by):
+    if decision.by.may_be(spec.requested_by):
         return Grant(
             Reason.NOT_INDEPENDENT, f"{decision.by.username} both asked for it and approved it"
         )
@@ -181,13 +175,6 @@ def within_bounds(grants: Mapping[str, Grant]) -> dict[str, Grant]:
             full = f"the exceptions of this zone name more than {MAX_ENTRIES} rules of objects"
             found[name] = Grant(Reason.TOO_MANY, full, next_change=each.next_change)
     return found
-
-
-def _same(one: Identity, other: Identity) -> bool:
-    """Return whether two identities may be one person, as far as the API server knows."""
-    if one.username.lower() == other.username.lower():
-        return True
-    return bool(one.uid) and one.uid == other.uid
 
 
 def _in_force(left: dt.timedelta, term: dt.timedelta) -> Reason:

@@ -28,6 +28,7 @@ from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.exceptions import ExceptionObserver
 from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.releases import ReleaseObserver
 from phiwarden.controller.running import gone, touch
 from phiwarden.controller.secrets import SELECTED, SecretObserver
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
@@ -86,6 +87,7 @@ class Observer:
     secrets: SecretObserver
     budgets: BudgetObserver
     exceptions: ExceptionObserver
+    releases: ReleaseObserver
     pods: PodObserver
     _settling: asyncio.TimerHandle | None = None
 
@@ -110,6 +112,7 @@ class Observer:
             _follow(api, shapes.CLAIM, self.stores.claim),
             _follow(api, shapes.BUDGET, self.budgets.seen),
             _follow(api, shapes.PHI_EXCEPTION, self.exceptions.seen),
+            _follow(api, shapes.PHI_RELEASE, self.releases.seen),
         ]
         if self.state.watches_secrets:
             path = resources.collection(resources.SECRET)
