@@ -43,7 +43,7 @@ from e2e.workloads import (
 )
 from phiwarden.api import names
 from phiwarden.rulebook.examples import DIGEST
-from tests.releases.made import private, private_pem, public_pem
+from tests.releases.made import off_curve, private, private_pem, public_pem
 
 CI, BOSS, TEAM = "ci@hospital.example", "boris@hospital.example", "asha@hospital.example"
 OTHER = f"sha256:{'1' * 64}"
@@ -405,9 +405,7 @@ def _today(root: Rest, zone: str) -> str:
 
 def test_a_key_that_cannot_be_used_is_named(root: Rest, zone: str) -> None:
     """Its form is right, and its point lies on no curve: the API server cannot tell."""
-    lines = public_pem(private("p256")).splitlines()
-    nowhere = "\n".join([lines[0], lines[1][:-28] + "A" * 28, "A" * 58 + "==", lines[3], ""])
-    declared_keys = [*keys("ci"), {"name": "broken", "publicKey": nowhere}]
+    declared_keys = [*keys("ci"), {"name": "broken", "publicKey": off_curve()}]
     answer = workloads.change(root, zone, zones=[zone_of(zone, releaseKeys=declared_keys)])
     assert answer.ok, answer.message
     entry = wait(root, zone, "ReleasesVerified", "False", "KeyUnreadable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from functools import cache
 from typing import Any
@@ -49,6 +50,14 @@ def public_pem(key: Any) -> str:
 
 def signer(name: str) -> SigningKey:
     return signing_key(private_pem(private(name)))
+
+
+def off_curve() -> str:
+    """Return a key of the right form whose point is not on the curve."""
+    der = bytearray(base64.b64decode("".join(public_pem(private("ci-p256")).splitlines()[1:-1])))
+    der[-1] ^= 1
+    text = base64.b64encode(der).decode()
+    return f"-----BEGIN PUBLIC KEY-----\n{text[:64]}\n{text[64:]}\n-----END PUBLIC KEY-----\n"
 
 
 def key(name: str, not_after: dt.date | None = None) -> Key:

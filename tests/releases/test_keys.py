@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from phiwarden.api.images import Images, PublicKeyText
 from phiwarden.releases.keys import PassphraseNeeded, UnreadableKey, public_key, signing_key
 
-from .made import key, private, private_pem, public_pem, signer
+from .made import key, off_curve, private, private_pem, public_pem, signer
 
 BOTH = pytest.mark.parametrize("name", ["ci", "ci-p256"])
 OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
@@ -82,18 +82,10 @@ def test_a_key_of_another_kind_is_refused_by_its_kind(kind: str) -> None:
         TypeAdapter(PublicKeyText).validate_python(public_pem(other))
 
 
-def _off_curve() -> str:
-    """Return a key of the right form whose point is not on the curve."""
-    der = bytearray(base64.b64decode("".join(public_pem(private("ci-p256")).splitlines()[1:-1])))
-    der[-1] ^= 1
-    text = base64.b64encode(der).decode()
-    return f"-----BEGIN PUBLIC KEY-----\n{text[:64]}\n{text[64:]}\n-----END PUBLIC KEY-----\n"
-
-
 def test_a_point_that_is_not_on_the_curve_is_told_by_nobody_but_here() -> None:
-    assert TypeAdapter(PublicKeyText).validate_python(_off_curve())
+    assert TypeAdapter(PublicKeyText).validate_python(off_curve())
     with pytest.raises(UnreadableKey, match="cut off or altered"):
-        public_key("k", _off_curve())
+        public_key("k", off_curve())
 
 
 @pytest.mark.parametrize(
