@@ -164,7 +164,11 @@ def test_what_ci_signed_and_somebody_approved_may_be_deployed(
     assert (verified["status"], verified["reason"]) == ("True", "Verified")
     assert "PHI-IMG-003" in refused(team, zone, of("api"))
 
-    assert decide(boss, zone, "portal", BOSS).ok
+    decision = {"type": "Approved", "by": {"username": BOSS}, "reason": "reviewed with the team"}
+    cluster.kubectl(
+        *("patch", "phirelease", "portal", "-n", zone, "--subresource=status", "--type=merge"),
+        *(f"--as={BOSS}", "-p", json.dumps({"status": {"decision": decision}})),
+    )
     await_standing(root, zone, "portal", "InForce")
     assert root.get(f"{releases(zone)}/portal").body["status"]["verified"]["name"] == "ci"
     assert wait(root, zone, "ReleasesVerified")["reason"] == "InForce"

@@ -27,7 +27,8 @@ from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.exceptions import Exceptions, Grants, in_boundary
 from phiwarden.controller.exceptions import next_change as next_end
 from phiwarden.controller.queues import Queues
-from phiwarden.controller.releases import Releases, ReleasesOf, let_run
+from phiwarden.controller.releases import Releases, ReleasesOf
+from phiwarden.controller.releases import in_boundary as of_releases
 from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.restarts import Restarts
 from phiwarden.controller.secrets import (
@@ -160,7 +161,7 @@ class Reconciler:
             writers=self.settings.writers,
             kinds=self.state.kinds,
             exceptions=in_boundary(grants),
-            releases=let_run(releases),
+            releases=of_releases(releases),
             unavailable=frozenset(obstacles),
         )
 

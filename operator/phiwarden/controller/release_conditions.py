@@ -45,5 +45,5 @@ def verified(zones: Mapping[str, ReleasesOf]) -> Said:
         message = f"no release is in force, so no image may run, in zone {first(empty)}"
         return Said(kind, good=False, reason="NoneInForce", message=message)
     count = sum(bool(each.digests) for found in asking.values() for each in found.values())
-    message = f"{count} releases are in force in {len(asking)} zones that ask for them"
+    message = f"releases in force: {count}; zones that ask for them: {len(asking)}"
     return Said(kind, good=True, reason="InForce", message=message)

@@ -25,8 +25,8 @@ from phiwarden.releases.standing import (
     Reason,
     Request,
     Standing,
-    digests,
     judged,
+    let_run,
     refused,
     request_of,
     standings,
@@ -145,9 +145,9 @@ class Releases:
         self.state.release_statuses[key] = wanted
 
 
-def let_run(found: Mapping[str, ReleasesOf]) -> dict[str, tuple[str, ...]]:
+def in_boundary(found: Mapping[str, ReleasesOf]) -> dict[str, tuple[str, ...]]:
     """Return what the boundaries carry of releases, by zone."""
-    return {zone: digests(each.standings) for zone, each in found.items()}
+    return {zone: let_run(each.standings) for zone, each in found.items()}
 
 
 def _verdict(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -51,8 +53,10 @@ class Request:
     Attributes:
         created: when it was brought, on the API server's word.
         submitter: who brought it, as the API server made them say; None if nobody is named.
-        spec: the release; None if it cannot be read.
+        packed: its spec, as `judged` reads it; None if it cannot be read. A release may have
+            100 KiB, and is read but when it is new or its zone asks for something else.
         problem: why it cannot be read, naming the field.
+        digests: of its images.
         decision: what was decided; None while nothing is.
     """
 
@@ -62,8 +66,9 @@ class Request:
     generation: int
     created: dt.datetime
     submitter: Identity | None
-    spec: ReleaseSpec | None
+    packed: bytes | None
     problem: str = ""
+    digests: tuple[str, ...] = ()
     decision: Decision | None = None
 
     @property
@@ -92,14 +97,18 @@ class Standing:
 def request_of(body: Mapping[str, Any]) -> Request:
     """Return a PHIRelease as a value; one that cannot be read is a problem, no error."""
     metadata = body["metadata"]
-    spec: ReleaseSpec | None = None
+    packed: bytes | None = None
     decision: Decision | None = None
+    digests: tuple[str, ...] = ()
     problem = ""
     try:
         # First: what was denied stays denied, whatever else cannot be read of it.
         decided = (body.get("status") or {}).get("decision")
         decision = None if decided is None else Decision.model_validate(decided)
-        spec = ReleaseSpec.model_validate(body.get("spec") or {})
+        stored = body.get("spec") or {}
+        images = ReleaseSpec.model_validate(stored).images
+        digests = tuple(sorted({image.digest for image in images}))
+        packed = zlib.compress(json.dumps(stored).encode())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -110,8 +119,9 @@ def request_of(body: Mapping[str, Any]) -> Request:
         metadata.get("generation", 0),
         dt.datetime.fromisoformat(metadata["creationTimestamp"]),
         _submitter(metadata.get("annotations") or {}),
-        spec,
+        packed,
         problem,
+        digests,
         decision,
     )
 
@@ -132,9 +142,10 @@ def judged(request: Request, policy: Policy) -> Verdict | None:
     Ages are told as of when it was brought: a scan that was new enough then does not grow too old
     while the images run.
     """
-    if request.spec is None:
+    if request.packed is None:
         return None
-    return verdict(request.spec, policy, request.created, created=request.created)
+    spec = ReleaseSpec.model_validate(json.loads(zlib.decompress(request.packed)))
+    return verdict(spec, policy, request.created, created=request.created)
 
 
 def standings(
@@ -158,7 +169,7 @@ def standings(
     return _within_bounds({each.name: found[each.name] for each in newest})
 
 
-def digests(found: Mapping[str, Standing]) -> tuple[str, ...]:
+def let_run(found: Mapping[str, Standing]) -> tuple[str, ...]:
     """Return the digests of the images that the releases of a zone let run, as it carries them."""
     return tuple(sorted({digest for each in found.values() for digest in each.digests}))
 
@@ -169,10 +180,10 @@ def _standing(request: Request, found: Verdict | None, revoked: Mapping[str, str
     What the API server holds people to is looked at again: its policies may not have stood when
     it was brought or approved.
     """
-    spec, decision = request.spec, request.decision
+    decision = request.decision
     if decision is not None and decision.type is DecisionType.DENIED:
         return Standing(Reason.DENIED, f"denied by {decision.by.username}", found)
-    if spec is None or found is None:
+    if found is None:
         return Standing(Reason.UNREADABLE, f"it cannot be read: {request.problem}")
     if found.statement in revoked:
         same = f"it says the same as {revoked[found.statement]}, which was denied"
@@ -190,9 +201,9 @@ def _standing(request: Request, found: Verdict | None, revoked: Mapping[str, str
         return Standing(Reason.NOT_INDEPENDENT, both, found)
     return Standing(
         Reason.IN_FORCE,
-        f"its {len(spec.images)} images may run, approved by {decision.by.username}",
+        f"images that may run: {len(request.digests)}, approved by {decision.by.username}",
         found,
-        tuple(sorted({image.digest for image in spec.images})),
+        request.digests,
     )
 
 
