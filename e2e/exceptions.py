@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
+from e2e import workloads
+from e2e.people import APPROVER, REQUESTER, allow
 from e2e.rest import MERGE, Answer, Rest
 from e2e.waiting import until
+from e2e.workloads import NAMESPACES, WORKLOADS, budget, budgets, clinic, unique, wait
+from phiwarden.api import names
 
 Object = dict[str, Any]
+
+ASKER, BOSS = "asha@hospital.example", "boris@hospital.example"
+ROLES = [REQUESTER, APPROVER, "edit"]
+
+BARE = {"securityContext": None}
+"""What takes from a pod template what PHI-POD-002 asks for, and adds nothing."""
 
 
 def exceptions(namespace: str) -> str:
@@ -73,3 +84,39 @@ def await_standing(rest: Rest, namespace: str, name: str, reason: str) -> Object
         return entry if entry.get("reason") == reason else None
 
     return until(there, f"{namespace}/{name}: {reason}; {in_force(rest, namespace, name)}")
+
+
+def declared(root: Rest, impact: str = "direct-care") -> Iterator[str]:
+    """Yield a zone in which Asha deploys and asks, and Boris approves."""
+    name = unique("granting")
+    registries = {"registries": ["registry.hospital.example/portal"]}
+    zone = workloads.zone("app", namespace=name, data="phi", images=registries, clusterRoles=ROLES)
+    wanted = clinic(name, zones=[zone], flows=[], externals=[], clinicalImpact=impact)
+    assert workloads.apply(root, wanted).ok
+    wait(root, name)
+    assert root.create(budgets(name), budget()).ok
+    allow(root, name, REQUESTER, ASKER)
+    allow(root, name, "edit", ASKER, BOSS)
+    allow(root, name, APPROVER, BOSS)
+    yield name
+    root.delete(f"{WORKLOADS}/{name}")
+
+
+def granted(asker: Rest, boss: Rest, zone: str, name: str, **spec: object) -> None:
+    """Have an exception asked for and approved, and wait until it counts."""
+    answer = ask(asker, zone, exception(name, ASKER, **spec))
+    assert answer.ok, answer.message
+    answer = decide(boss, zone, name, BOSS)
+    assert answer.ok, answer.message
+    until(lambda: in_force(boss, zone, name).get("status") == "True", f"{name} is in force")
+
+
+def exceptions_of(root: Rest, zone: str) -> str:
+    """Return what the boundary of a zone says of exceptions."""
+    found: str = root.get(f"{NAMESPACES}/{zone}").body["metadata"]["annotations"][names.EXCEPTIONS]
+    return found
+
+
+def newest(root: Rest, path: str) -> str:
+    notes = root.get(path).body["metadata"]["managedFields"]
+    return max(str(note["time"]) for note in notes)

@@ -11,6 +11,7 @@ from e2e.workloads import unique
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
 REQUESTER = "phiwarden-requester"
 APPROVER = "phiwarden-approver"
+RELEASER = "phiwarden-releaser"
 
 
 def person(root: Rest, username: str, *, uid: str = "", groups: tuple[str, ...] = ()) -> Rest:

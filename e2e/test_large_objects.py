@@ -20,6 +20,7 @@ from e2e.product import Product
 from e2e.rest import Answer, Rest, connect
 from e2e.verdicts import to_tell, told
 from e2e.waiting import until
+from phiwarden.api.release import MAX_RELEASED
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cluster import resources
 from phiwarden.cluster.resources import collection
@@ -33,6 +34,10 @@ KIB = 1024
 KINDS = {(kind.kind, kind.api_version): kind for subject in SUBJECTS for kind in subject.kinds}
 CLOSED = examples.ZONE
 OPEN = replace(CLOSED, exposure="public")
+RELEASED = replace(
+    CLOSED,
+    releases=(examples.DIGEST, *(f"sha256:{n:0>64}" for n in range(1, MAX_RELEASED))),
+)
 (POD,) = POD_SHAPES[0].kinds
 DEPLOYMENT = POD_SHAPES[1].kinds[0]
 
@@ -114,6 +119,7 @@ def ingress(hosts: int) -> Object:
 
 ADMITTED = {
     "a pod of 100 containers": (workload(100, kind=POD), CLOSED),
+    "as many in a zone with as many releases as there may be": (workload(100), RELEASED),
     "10 containers with 100 variables each": (workload(10, 100), CLOSED),
     "16 containers with 200 variables each": (workload(16, 200), CLOSED),
     "a variable of 100 KiB": (workload(1, 1, characters=100 * KIB), CLOSED),

@@ -25,6 +25,7 @@ _NARROW: Final[dict[str, Any]] = {
     **secrets.DECLARED,
     "service_accounts": ("app", "other"),
     "registries": ("registry.hospital.example",),
+    "releases": (examples.DIGEST, f"sha256:{'a' * 64}"),
 }
 _WIDE: Final[dict[str, Any]] = {
     **_STORAGE,

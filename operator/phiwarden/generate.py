@@ -26,6 +26,10 @@ def _phiexceptions() -> str:
     return crd_text(crd.phiexception())
 
 
+def _phireleases() -> str:
+    return crd_text(crd.phirelease())
+
+
 def _rules() -> str:
     return document(pages())
 
@@ -37,6 +41,8 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "charts/phiwarden/crds/phihistories.yaml": _phihistories,
     "crds/phiexceptions.yaml": _phiexceptions,
     "charts/phiwarden/crds/phiexceptions.yaml": _phiexceptions,
+    "crds/phireleases.yaml": _phireleases,
+    "charts/phiwarden/crds/phireleases.yaml": _phireleases,
     chart.PATH: chart.chart_text,
     feedback.PATH: feedback.chart_text,
     "docs/rules.md": _rules,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .declarations import SECRET, VOLUME, Rejected
+from .declarations import ED25519, P256, SECRET, VOLUME, Rejected
 
 _REGISTRY = ("registry host", "no scheme")
 _NETWORK = ("must be a network address",)
@@ -243,6 +243,38 @@ SECRETS: Final[tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...]] = (
     ),
 )
 
+_PEM: Final = ("must be a public key in PEM, Ed25519 or ECDSA P-256",)
+_LINES: Final = tuple(ED25519.splitlines())
+PUBLIC_KEYS: Final = {
+    "nothing": "",
+    "its base64 alone": _LINES[1],
+    "one line": " ".join(_LINES),
+    "an indented one": ED25519.replace("\n", "\n  "),
+    "a CRLF one": ED25519.replace("\n", "\r\n"),
+    "words around it": f"key:\n{ED25519}",
+    "two keys": ED25519 + P256,
+    "one that was cut off": ED25519.replace("4=", "="),
+    "bits that stand for nothing": ED25519.replace("4=", "5="),
+    "one of another kind": ED25519.replace("MCowBQYDK2VwAyEA", "MCowBQYDK2VuAyEA"),
+    "one of P-384": P256.replace("KoZIzj0DAQcDQgAE", "KoZIzj0DAQcDQgAD"),
+    "a P-256 one on one line": P256.replace("\n", "", 2).replace("KEY-----M", "KEY-----\nM"),
+    "a certificate": ED25519.replace("PUBLIC KEY", "CERTIFICATE"),
+    "a private key": ED25519.replace("PUBLIC", "PRIVATE"),
+    "a long one": "x" * 1025,
+}
+
+SCAN_LIMITS: Final = (
+    ("critical", -1, ("greater than or equal to 0",)),
+    ("high", 1_000_001, ("less than or equal to 1000000",)),
+    ("high", "5", ("integer",)),
+    ("high", 2.5, ("int",)),
+    ("maxDatabaseAge", "91d", ("between 1h and 90d",)),
+    ("maxDatabaseAge", "2161h", ("between 1h and 90d",)),
+    ("maxDatabaseAge", "0d", _SPAN),
+    ("maxDatabaseAge", "a week", _SPAN),
+    ("maxDatabaseAge", 7, ("string",)),
+)
+
 ENUMS: Final = {
     "environment": "prod",
     "clinicalImpact": "high",
@@ -250,10 +282,26 @@ ENUMS: Final = {
     "deletionPolicy": "delete",
     "zones[0].data": "PHI",
     "zones[0].exposure": "internet",
+    "zones[0].images.promotedFrom": "production",
     "flows[0].purpose": "billing",
     "externals[0].kind": "llm",
     "externals[0].agreement.type": "NDA",
 }
+
+
+def _bad_images() -> Iterator[Rejected]:
+    for registry in REGISTRIES:
+        where, path = "zones[0].images.registries", "spec.zones[0].images.registries[0]"
+        yield Rejected(f"registry {registry!r}", {where: [registry]}, path, _REGISTRY, form=True)
+    for what, text in PUBLIC_KEYS.items():
+        says = _PEM if 0 < len(text) <= 1024 else ()
+        changes = {"zones[0].images": {"releaseKeys": [{"name": "ci", "publicKey": text}]}}
+        path = "spec.zones[0].images.releaseKeys[0].publicKey"
+        yield Rejected(f"a key that is {what}", changes, path, says, form=True)
+    for field, value, words in SCAN_LIMITS:
+        changes = {"zones[0].images": {"scanLimits": {field: value}}}
+        path = f"spec.zones[0].images.scanLimits.{field}"
+        yield Rejected(f"scan limit {field} {value!r}", changes, path, words, form=True)
 
 
 def bad_values() -> Iterator[Rejected]:
@@ -261,9 +309,6 @@ def bad_values() -> Iterator[Rejected]:
     for cidr, says in CIDRS.items():
         path = "spec.externals[0].cidrs[0]"
         yield Rejected(f"cidr {cidr!r}", {"externals[0].cidrs": [cidr]}, path, says, form=True)
-    for registry in REGISTRIES:
-        where, path = "zones[0].images.registries", "spec.zones[0].images.registries[0]"
-        yield Rejected(f"registry {registry!r}", {where: [registry]}, path, _REGISTRY, form=True)
     for name, value, says in QUOTAS:
         path = f"spec.zones[1].quota.{name}"
         what = f"quota of {name} {value!r}"
@@ -288,6 +333,7 @@ def bad_values() -> Iterator[Rejected]:
         changes = {"secrets": [{**SECRET, **values}]}
         path = f"spec.secrets[0].{field}"
         yield Rejected(f"secret {values}", changes, path, words, form=True)
+    yield from _bad_images()
     for where, word in ENUMS.items():
         says = (f'"{word}"', "supported values")
         yield Rejected(f"{where} {word}", {where: word}, f"spec.{where}", says, form=True)

@@ -125,6 +125,22 @@ STAGING: Final = {
 
 SECRET: Final = {"name": "ehr-credentials", "zone": "clinical", "consumers": ["api"]}
 
+ED25519: Final = """\
+-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAj35HnGcjYkAW7nm3JIUHwAbGytqbd1Kkg4ka4+/dGN4=
+-----END PUBLIC KEY-----
+"""
+P256: Final = """\
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGbIVwKWF0hEsbzYVxB1hq8B9ArKT
+j3A8TDXbMpmy2r37lTAX5PzdBeE+AY7o1CDax+M475XBXjawYF28ZWRx/A==
+-----END PUBLIC KEY-----
+"""
+RELEASE_KEYS: Final = [
+    {"name": "ci-2026", "publicKey": ED25519, "notAfter": "2026-12-31"},
+    {"name": "ci-2027", "publicKey": P256},
+]
+
 LARGEST: Final[Changes] = {
     "zones": [
         {
@@ -133,7 +149,16 @@ LARGEST: Final[Changes] = {
             "data": "phi",
             "exposure": "public",
             "exposedPorts": [{"port": port} for port in range(1, 33)],
-            "images": {"registries": [f"{j:r<100}.example/{'p' * 140}" for j in range(32)]},
+            "images": {
+                "registries": [f"{j:r<100}.example/{'p' * 140}" for j in range(32)],
+                "requireRelease": True,
+                "releaseKeys": [
+                    {"name": f"{j:k<40}", "publicKey": P256, "notAfter": "2027-06-30"}
+                    for j in range(8)
+                ],
+                "promotedFrom": "development",
+                "scanLimits": {"critical": 0, "high": 5, "maxDatabaseAge": "2160h"},
+            },
             "serviceAccounts": [{"name": f"{j:s<63}"} for j in range(32)],
         }
         for i in range(24)
@@ -172,6 +197,23 @@ LARGEST: Final[Changes] = {
 ACCEPTED: Final[Mapping[str, Changes]] = {
     "the example": {},
     "the largest that there may be": LARGEST,
+    "releases by keys that are rotated": {
+        "zones[1].images": {
+            "requireRelease": True,
+            "releaseKeys": RELEASE_KEYS,
+            "promotedFrom": "staging",
+            "scanLimits": {"high": 3},
+        }
+    },
+    "keys before they are required": {"zones[1].images": {"releaseKeys": RELEASE_KEYS}},
+    "a key without its last line break": {
+        "zones[1].images.releaseKeys": [{"name": "ci", "publicKey": P256.rstrip("\n")}]
+    },
+    "staging that is promoted from test": {
+        **STAGING,
+        "zones[1].images.promotedFrom": "test",
+        "zones[0].images.promotedFrom": "development",
+    },
     "secrets from every source": {
         "secrets": [
             {**SECRET, "source": {"externalSecret": {"store": "vault", "key": "portal/ehr"}}},

@@ -12,6 +12,7 @@ from .declarations import (
     EBS,
     FLOW,
     FROM_SCANNER,
+    RELEASE_KEYS,
     SCANNER,
     SECRET,
     TO_SCANNER,
@@ -137,11 +138,47 @@ def _secrets() -> Iterator[Rejected]:
     )
 
 
+def _releases() -> Iterator[Rejected]:
+    for what, images in (
+        ("without keys", {"requireRelease": True}),
+        ("by no keys", {"requireRelease": True, "releaseKeys": []}),
+    ):
+        yield Rejected(
+            f"releases that are required {what}",
+            {"zones[1].images": images},
+            "spec.zones[1].images.releaseKeys",
+            ("requireRelease needs releaseKeys",),
+        )
+    for environment, promoted_from in (
+        ("staging", "staging"),
+        ("test", "staging"),
+        ("test", "test"),
+        ("development", "test"),
+        ("development", "development"),
+    ):
+        changes = {
+            "environment": environment,
+            "zones[1].data": "synthetic",
+            "zones[1].images.promotedFrom": promoted_from,
+        }
+        says = ("an environment before", environment, f"clinical ({promoted_from})")
+        what = f"{environment} promoted from {promoted_from}"
+        yield Rejected(what, changes, "spec.zones", says)
+    yield Rejected(
+        "a key twice",
+        {"zones[1].images.releaseKeys": [RELEASE_KEYS[0], RELEASE_KEYS[0]]},
+        "spec.zones[1].images.releaseKeys[1]",
+        ("Duplicate", "ci-2026"),
+        form=True,
+    )
+
+
 REJECTED: Final = (
     *bad_values(),
     *_contradictions(),
     *_volumes(),
     *_secrets(),
+    *_releases(),
     Rejected("no zones", {"zones": []}, "spec.zones", ("at least 1 item",), form=True),
     Rejected("zones left out", {"zones": DROP}, "spec.zones", ("Required",), form=True),
     Rejected("no owner", {"owner": DROP}, "spec.owner", ("Required",), form=True),

@@ -72,6 +72,7 @@ def test_only_scalars_have_defaults() -> None:
         "spec.rollback.progressDeadline": "10m",
         "spec.zones[].adopt": False,
         "spec.zones[].exposure": "none",
+        "spec.zones[].images.requireRelease": False,
         "spec.zones[].exposedPorts[].protocol": "TCP",
         "spec.zones[].serviceAccounts[].apiAccess": False,
         "spec.flows[].ports[].protocol": "TCP",

@@ -157,6 +157,34 @@ def test_the_namespace_carries_the_boundary_that_rules_read() -> None:
     assert metadata["name"] == "records"
 
 
+KEY = (
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAj35HnGcjYkAW7nm3JIUHwAbGytqbd1Kkg4ka4+/dGN4=\n"
+    "-----END PUBLIC KEY-----\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "let_run", "carried"),
+    [
+        (True, {"clinical": ("sha256:" + "0" * 64,)}, ("sha256:" + "0" * 64,)),
+        (True, {}, ()),
+        (True, None, None),  # nobody looked, as in a folder of manifests
+        (False, {"clinical": ("sha256:" + "0" * 64,)}, None),
+    ],
+)
+def test_a_zone_that_asks_for_releases_carries_what_they_let_run(
+    asked: bool, let_run: dict[str, tuple[str, ...]] | None, carried: tuple[str, ...] | None
+) -> None:
+    images = {"releaseKeys": [{"name": "ci", "publicKey": KEY}], "requireRelease": asked}
+    zones = [
+        {**each, "images": images} if each["name"] == "clinical" else each
+        for each in CLINIC["zones"]
+    ]
+    seen = dataclasses.replace(CLUSTER, releases=let_run)
+    metadata = plan(clinic(zones=zones), seen)["clinical"].namespace.body["metadata"]
+    assert decode(metadata["labels"], metadata["annotations"]).releases == carried
+
+
 @pytest.mark.parametrize(
     ("enforcement", "levels"),
     [

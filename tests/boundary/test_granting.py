@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiwarden.boundary.exceptions import at, encoded, moment, parsed
+from phiwarden.api.values import instant
+from phiwarden.boundary.exceptions import at, encoded, parsed
 from phiwarden.boundary.granting import (
     MAX_ENTRIES,
     Grant,
@@ -149,11 +150,11 @@ def test_it_lasts_no_longer_than_its_zone_allows_now(
     impact: str, emergency: bool, days: int
 ) -> None:
     """Where the clinical impact was raised since, it ends sooner, and not at once."""
-    expires = moment(ASKED + dt.timedelta(days=80))
+    expires = instant(ASKED + dt.timedelta(days=80))
     request = asked(APPROVED, expires=expires, emergency=emergency)
     (entry,) = given_at(request, impact=impact).entries
     end = ASKED + dt.timedelta(days=days)
-    assert entry.until == moment(end)
+    assert entry.until == instant(end)
     assert given_at(request, end - SECOND, impact).entries
     assert given_at(request, end, impact).reason is Reason.ENDED
 
@@ -179,7 +180,7 @@ def test_a_boundary_lists_what_counts_at_a_moment(seconds: int) -> None:
     )
     zone = at(type(BOUNDARY)(**{**_fields(), "exceptions": entries}), now)
     ends = {parsed(entry).until for entry in zone.exceptions}
-    assert ends == {parsed(entry).until for entry in entries if moment(now) < parsed(entry).until}
+    assert ends == {parsed(entry).until for entry in entries if instant(now) < parsed(entry).until}
 
 
 def _fields() -> dict[str, Any]:

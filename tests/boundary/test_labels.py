@@ -53,6 +53,11 @@ _exceptions = st.lists(
 ).map(lambda items: tuple(sorted(items)))
 
 
+_releases = st.none() | st.lists(
+    st.integers(0, 99).map("sha256:{:0>64}".format), max_size=4, unique=True
+).map(lambda items: tuple(sorted(items)))
+
+
 @st.composite
 def boundaries(draw: st.DrawFn) -> ZoneBoundary:
     accounts = draw(_items)
@@ -71,6 +76,7 @@ def boundaries(draw: st.DrawFn) -> ZoneBoundary:
         regions=draw(_items),
         held=draw(_items),
         exceptions=draw(_exceptions),
+        releases=draw(_releases),
         keep_revisions=draw(st.integers(1, 999)),
     )
 
@@ -90,6 +96,7 @@ def test_every_key_is_written_even_for_an_empty_list() -> None:
         regions=(),
         held=(),
         secrets=(),
+        releases=(),
     )
     labels, annotations = encode(empty)
     assert set(labels) == set(names.BOUNDARY_LABELS)
@@ -124,6 +131,29 @@ def test_an_exception_that_would_be_read_in_two_ways_is_refused(entry: str) -> N
     annotations[names.EXCEPTIONS] = entry
     with pytest.raises(BoundaryUnreadable, match=names.EXCEPTIONS):
         decode(labels, annotations)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "sha256:abc",
+        f"sha256:{'A' * 64}",
+        f"@sha256:{'a' * 64}",
+        f"sha256:{'a' * 64},",
+        f"sha256:{'a' * 64} ",
+    ],
+)
+def test_a_release_that_is_no_digest_is_refused(entry: str) -> None:
+    labels, annotations = encode(BOUNDARY)
+    annotations[names.RELEASES] = entry
+    with pytest.raises(BoundaryUnreadable, match=names.RELEASES):
+        decode(labels, annotations)
+
+
+def test_a_zone_of_an_older_version_asks_for_no_releases() -> None:
+    labels, annotations = encode(dataclasses.replace(BOUNDARY, releases=()))
+    assert annotations.pop(names.RELEASES) == ""
+    assert decode(labels, annotations).releases is None
 
 
 NO_NUMBERS = ("", "0", "02", "+2", "-2", " 2", "2\n", "2.0", "1000", "two", "\u0662", "2,3", "1_0")

@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiwarden.api.exception import (
-    LONGEST,
-    LONGEST_EMERGENCY,
-    ExceptedKind,
-    ExceptionSpec,
-    Identity,
-)
+from phiwarden.api.decision import Identity
+from phiwarden.api.exception import LONGEST, LONGEST_EMERGENCY, ExceptedKind, ExceptionSpec
 from phiwarden.cli import request_exception
 from phiwarden.cli.excepting.spelling import (
     KINDS,
@@ -169,7 +164,7 @@ def test_what_was_typed_is_what_is_asked_for() -> None:
         ({"ticket": ""}, "--ticket: "),
         ({"objects": ("deploy/*",)}, "KIND/NAME: must be the whole name of one object"),
         ({"objects": tuple(f"deploy/a{n}" for n in range(5))}, "KIND/NAME: "),
-        ({"lasting": None, "until": "2900-01-01T00:00:00Z"}, "--until: must be a moment"),
+        ({"lasting": None, "until": "2900-01-01T00:00:00Z"}, "--until: must be a second in UTC"),
     ],
 )
 def test_each_fault_names_its_option(change: dict[str, object], why: str) -> None:

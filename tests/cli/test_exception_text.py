@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phiwarden.api.exception import (
-    Decision,
-    DecisionType,
-    ExceptedObject,
-    ExceptionSpec,
-    Identity,
-)
+from phiwarden.api.decision import Decision, DecisionType, Identity
+from phiwarden.api.exception import ExceptedObject, ExceptionSpec
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cli.excepting.doubts import moot, remarks
 from phiwarden.cli.excepting.model import Looked, Presence, Rules, Sheet, Zone
@@ -158,13 +153,13 @@ def test_how_long_something_is(span: dt.timedelta, words: str) -> None:
     [
         (asked(rules=("PHI-GRD-001",)), "there are no exceptions to PHI-GRD-001: "),
         (asked(rules=("HOSP-NIX-001",)), "HOSP-NIX-001 is none of the rules known here"),
-        (asked(expires="2026-11-21T17:00:00Z"), "that has passed"),
+        (asked(expires=dt.datetime.fromisoformat("2026-11-21T17:00:00Z")), "that has passed"),
         (
-            asked(expires="2026-12-05T12:00:01Z"),
+            asked(expires=dt.datetime.fromisoformat("2026-12-05T12:00:01Z")),
             "a zone of direct-care has at most 14 days: 2026-12-05T12:00:00Z is the longest",
         ),
         (
-            asked(expires="2026-11-24T12:00:01Z", emergency=True),
+            asked(expires=dt.datetime.fromisoformat("2026-11-24T12:00:01Z"), emergency=True),
             "an emergency has at most 3 days: 2026-11-24T12:00:00Z is the longest",
         ),
         (
@@ -182,8 +177,8 @@ def test_what_is_asked_for_in_vain_is_told(sheet: Sheet, why: str) -> None:
     "sheet",
     [
         SHEET,
-        asked(expires="2026-12-05T12:00:00Z"),
-        asked(expires="2026-11-24T12:00:00Z", emergency=True),
+        asked(expires=dt.datetime.fromisoformat("2026-12-05T12:00:00Z")),
+        asked(expires=dt.datetime.fromisoformat("2026-11-24T12:00:00Z"), emergency=True),
         replace(SHEET, zone=Zone("x", None, "you may not read namespace x")),
     ],
 )

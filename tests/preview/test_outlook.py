@@ -7,19 +7,23 @@ from typing import Any
 
 import pytest
 
+from phiwarden.api import names
 from phiwarden.preview.model import Cluster, Declared, Gap, NamespaceFate
 from phiwarden.preview.outlook import claimed, namespaces_to_read, outlooks
 from phiwarden.rulebook.evaluate import standard_judge
+from phiwarden.rulebook.examples import DIGEST
 from tests.preview.clusters import (
     AT,
     NAMESPACE,
     cluster,
     declared,
+    fates,
     namespaces,
     plan,
     runs,
     zone,
 )
+from tests.releases.made import private, public_pem
 
 EMPTY = Cluster({}, {}, {})
 OLDER = declared("older", created="2020-01-01T00:00:00Z", zones=zone(namespace=NAMESPACE))
@@ -127,3 +131,19 @@ def test_a_namespace_whose_marks_cannot_be_read_is_judged_by_the_declaration() -
     del broken.namespaces[NAMESPACE]["metadata"]["annotations"]
     (zone_,) = plan(declared(), broken).zones
     assert [fate.name for fate in zone_.objects] == ["app"]
+
+
+def test_of_releases_a_plan_knows_what_the_zone_has_now() -> None:
+    """What only a declaration asks for, nobody brought yet."""
+    key = {"name": "ci", "publicKey": public_pem(private("ci"))}
+    asking = {**zone()[0]["images"], "requireRelease": True, "releaseKeys": [key]}
+    standing = declared()
+    to_be = declared(zones=zone(images=asking))
+    found = cluster(runs("Deployment"), standing=standing)
+    outlook = plan(to_be, found)
+    (broken,) = fates(outlook)["Deployment/app"].broken
+    assert broken.rule == "PHI-IMG-003"
+    annotations = found.namespaces[NAMESPACE]["metadata"]["annotations"]
+    annotations[names.RELEASES] = DIGEST
+    assert "Deployment/app" not in fates(plan(to_be, found))
+    assert "Deployment/app" not in fates(plan(standing, found))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from phiwarden.rulebook import declared
-from phiwarden.rulebook.declaration import Declaration, FieldError, declaration
+from phiwarden.rulebook.crd_form import FieldError
+from phiwarden.rulebook.declaration import Declaration, declaration
 from phiwarden.rulebook.declared import DeclaredRule
 from tests.api.declarations import ACCEPTED, DROP, changed, portal
 from tests.api.rejections import BAD_NAMES, REJECTED, Rejected

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,6 +64,13 @@ class Matches:
     def cel(self, operand: str) -> str:
         """Return the same check as a CEL expression over `operand`."""
         return f"{operand}.matches(r'^(?:{self.pattern})$')"
+
+
+def distinct(what: str, names: Iterable[str]) -> None:
+    """Check that names are told apart; raises ValueError with those that are not."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise ValueError(f"{what} declared twice: {', '.join(twice)}")
 
 
 def bounded(items: int, **marks: Any) -> dict[str, Any]:

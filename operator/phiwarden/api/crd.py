@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from phiwarden.api import exception_rules, names, workload_rules
+from phiwarden.api import exception_rules, names, release, workload_rules
 from phiwarden.api.base import marked
-from phiwarden.api.exception import Decision, ExceptionSpec, ExceptionStatus
+from phiwarden.api.decision import Decision
+from phiwarden.api.exception import ExceptionSpec, ExceptionStatus
 from phiwarden.api.history import HistorySpec, HistoryStatus
+from phiwarden.api.release import ReleaseSpec, ReleaseStatus
 from phiwarden.api.status import WorkloadStatus
 from phiwarden.api.structural import Schema, report, structural
 from phiwarden.api.values import MAX_NAME
@@ -146,6 +148,58 @@ def phiexception() -> Schema:
         "phie",
         schema,
         _EXCEPTION_COLUMNS,
+        scope="Namespaced",
+        subresources={"status": {}},
+    )
+
+
+_RELEASE_COLUMNS = [
+    _column("Version", ".spec.version", "Version of the application."),
+    _column("From", ".spec.promotedFrom", "Environment in which it ran before."),
+    _column("Critical", ".spec.scan.counts.critical", "Found by the scan.", kind="integer"),
+    _column("High", ".spec.scan.counts.high", "Found by the scan.", kind="integer"),
+    _column("Change", ".spec.change", "The change record.", wide=True),
+    _column(
+        "Verified",
+        _condition("Verified", "status"),
+        "Whether a declared key vouches for it, and all that is asked of it holds.",
+    ),
+    _column("Decision", ".status.decision.type", "Approved or Denied; empty while it waits."),
+    _column("In force", _condition("InForce", "status"), "Whether its images may run."),
+    _column("Decided by", ".status.decision.by.username", "Who decided.", wide=True),
+    _column("Key", ".status.verified.name", "The key that vouches for it.", wide=True),
+    _column("Scanned", ".spec.scan.databaseDate", "Age of the scanner's database.", kind="date"),
+    _column("Reason", _condition("InForce", "message"), "What is true of it now.", wide=True),
+    _column("Age", ".metadata.creationTimestamp", "Time since it was created.", kind="date"),
+]
+
+
+def phirelease() -> Schema:
+    """Return the CustomResourceDefinition of PHIRelease."""
+    status = report(structural(ReleaseStatus))
+    # Written by people: what is missing of it is their mistake, and told.
+    status["properties"]["decision"] = structural(Decision)
+    schema: Schema = {
+        "description": "PHIRelease says what may be promoted to the zone in whose namespace it"
+        " stands: images by digest, with what was found and tested, signed by a key that the zone"
+        " declares.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(ReleaseSpec),
+            "status": status,
+        },
+        **marked(*release.ROOT),
+    }
+    return _definition(
+        "PHIRelease",
+        "phireleases",
+        "phir",
+        schema,
+        _RELEASE_COLUMNS,
         scope="Namespaced",
         subresources={"status": {}},
     )

@@ -15,8 +15,9 @@ from pydantic import Field
 
 from phiwarden.api import exception_rules as rules
 from phiwarden.api.base import ApiModel, Matches, bounded, checked, list_map, list_set
+from phiwarden.api.decision import Decision, Identity
 from phiwarden.api.status import Condition
-from phiwarden.api.values import Flag, Moment
+from phiwarden.api.values import Flag, Instant
 from phiwarden.api.vocabulary import ClinicalImpact
 
 MAX_RULES: Final = 8
@@ -73,18 +74,6 @@ Words = Annotated[str, Field(min_length=10, max_length=1000)]
 """Enough of them for somebody who has to decide, and for an auditor in six years."""
 
 
-class Identity(ApiModel):
-    """Who somebody is to the API server; `kubectl auth whoami` tells both."""
-
-    username: Annotated[
-        str, Field(min_length=1, max_length=253, description="User name, as the API server has it.")
-    ]
-    uid: Annotated[
-        str | None,
-        Field(max_length=253, description="Its uid, where the API server knows one."),
-    ] = None
-
-
 class ExceptedObject(ApiModel):
     """An object in the namespace of the exception, and what is made from its template."""
 
@@ -126,7 +115,7 @@ class ExceptionSpec(ApiModel):
         Words, Field(description="What protects patient data meanwhile, in place of the rules.")
     ]
     expires: Annotated[
-        Moment,
+        Instant,
         Field(
             description="When it ends, in UTC, such as 2027-06-30T12:00:00Z: at most 14 days after"
             " it is asked for in direct care, 30 in care support, 90 in administration; at most 3"
@@ -141,23 +130,6 @@ class ExceptionSpec(ApiModel):
         Identity,
         Field(description="Who asks: the user who makes this object, and nobody else."),
     ]
-
-
-class DecisionType(StrEnum):
-    """What becomes of what was asked for."""
-
-    APPROVED = "Approved"
-    DENIED = "Denied"
-
-
-class Decision(ApiModel):
-    """What somebody with the right to approve said."""
-
-    type: Annotated[DecisionType, Field(description="Approved or Denied. Denied is final.")]
-    by: Annotated[Identity, Field(description="Who decides: the user who writes this.")]
-    reason: Annotated[
-        str | None, Field(max_length=1000, description="Why, for those who asked.")
-    ] = None
 
 
 class ExceptionStatus(ApiModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from phiwarden.api.base import validation
+from phiwarden.api.decision_rules import lasting
 
 UNCHANGED: Final = validation(
     "self == oldSelf",
@@ -12,19 +13,4 @@ UNCHANGED: Final = validation(
     reason="FieldValueForbidden",
 )
 
-_DECIDED: Final = "has(oldSelf.status) && has(oldSelf.status.decision)"
-
-ROOT: Final = (
-    validation(
-        f"!({_DECIDED}) || (has(self.status) && has(self.status.decision))",
-        "a decision is not taken back: deny what was approved to end it",
-        reason="FieldValueForbidden",
-    ),
-    validation(
-        f"!({_DECIDED}) || oldSelf.status.decision.type != 'Denied'"
-        " || (has(self.status) && has(self.status.decision)"
-        " && self.status.decision == oldSelf.status.decision)",
-        "what was denied stays denied: ask for another exception",
-        reason="FieldValueForbidden",
-    ),
-)
+ROOT: Final = lasting("ask for another exception")

@@ -77,6 +77,8 @@ SECRETS: Final = f"{BOUNDARY_PREFIX}secrets"
 OVERDUE_SECRETS: Final = f"{BOUNDARY_PREFIX}overdue-secrets"
 OWNED_SECRETS: Final = f"{BOUNDARY_PREFIX}owned-secrets"
 EXCEPTIONS: Final = f"{BOUNDARY_PREFIX}exceptions"
+RELEASES: Final = f"{BOUNDARY_PREFIX}releases"
+"""Unlike the others it says something by being there: that the zone asks for releases."""
 KEEP_REVISIONS: Final = f"{BOUNDARY_PREFIX}keep-revisions"
 """A number, not a list."""
 OPTIONAL_ANNOTATIONS: Final = (
@@ -86,6 +88,7 @@ OPTIONAL_ANNOTATIONS: Final = (
     OVERDUE_SECRETS,
     OWNED_SECRETS,
     EXCEPTIONS,
+    RELEASES,
     KEEP_REVISIONS,
 )
 """Those that an older version did not write: a zone that lacks them has none of the kind, and of a
@@ -108,6 +111,12 @@ PAUSE_UNTIL: Final = f"{GROUP}/pause-until"
 
 PAUSE_REASON: Final = f"{GROUP}/pause-reason"
 """Annotation beside it: why, for those who read the record."""
+
+SUBMITTED_BY: Final = f"{GROUP}/submitted-by"
+"""Annotation of a PHIRelease: user name of who brought it, which the API server holds them to."""
+
+SUBMITTED_BY_UID: Final = f"{GROUP}/submitted-by-uid"
+"""Annotation beside it: their uid, where the API server knows one."""
 
 # Pod Security admission, https://kubernetes.io/docs/concepts/security/pod-security-admission/
 POD_SECURITY: Final = "pod-security.kubernetes.io/"

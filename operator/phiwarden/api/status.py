@@ -24,6 +24,7 @@ class ConditionType(StrEnum):
     AGREEMENTS_IN_FORCE = "AgreementsInForce"
     VOLUMES_ENCRYPTED = "VolumesEncrypted"
     SECRETS_CURRENT = "SecretsCurrent"
+    RELEASES_VERIFIED = "ReleasesVerified"
     BACKUPS_FRESH = "BackupsFresh"
     RECOVERY_PROVEN = "RecoveryProven"
     ROLLBACK_READY = "RollbackReady"
@@ -40,8 +41,8 @@ class Condition(ApiModel):
         Field(
             max_length=316,
             description="What is said: Ready, BoundaryEnforced, NetworkIsolated,"
-            " AgreementsInForce, VolumesEncrypted, SecretsCurrent, BackupsFresh, RecoveryProven,"
-            " RollbackReady, Remediated, Compliant or GitOpsConflict. True is the good state of"
+            " AgreementsInForce, VolumesEncrypted, SecretsCurrent, ReleasesVerified, BackupsFresh,"
+            " RecoveryProven, RollbackReady, Remediated, Compliant or GitOpsConflict. True is the good state of"
             " each but the last.",
         ),
     ]

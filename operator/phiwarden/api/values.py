@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import Annotated, Any, Final
@@ -52,6 +53,16 @@ NamespaceName = Annotated[str, Field(min_length=1, max_length=63), DNS_LABEL]
 
 Text = Annotated[str, Field(min_length=1, max_length=253)]
 
+Plain = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    Matches(
+        r"[!-~]([ -~]*[!-~])?",
+        "must be printable ASCII, without a space at either end",
+    ),
+]
+"""Text of which no two look the same: for what is signed, and read by people."""
+
 Region = Annotated[
     str,
     Field(min_length=1, max_length=63),
@@ -75,6 +86,25 @@ Registry = Annotated[
     ),
 ]
 
+Repository = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    Matches(
+        rf"{_HOST}(/{_PATH})+",
+        "must be a registry host with a repository path, such as"
+        " registry.hospital.example/portal/records: lower case, no scheme, no tag, no digest",
+    ),
+]
+
+DIGEST: Final = "sha256:[0-9a-f]{64}"
+"""What the digest of an image looks like, to Python and to the API server."""
+
+Digest = Annotated[
+    str,
+    Field(min_length=71, max_length=71),
+    Matches(DIGEST, "must be sha256: and 64 digits and lower-case letters a to f"),
+]
+
 
 def _integral(value: object) -> object:
     # JSON's 8443.0 is an integer to the API server; "8443" and true are not.
@@ -92,14 +122,18 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 @dataclass(frozen=True)
-class _ExistingDay:
-    """Annotation of a day that the calendar has.
+class _Existing:
+    """Annotation of a time that the calendar has.
 
     A pattern, since a schema's `format: date` would tell its author no more
     than that the value is not of type date.
     """
 
     pattern: Matches
+    example: str
+    kind: type[dt.date]
+    written: Callable[[Any], str]
+    read: Callable[[str], dt.date]
 
     def __get_pydantic_core_schema__(
         self, _source: type[Any], _handler: GetCoreSchemaHandler
@@ -110,15 +144,15 @@ class _ExistingDay:
         self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         rule = validation(self.pattern.cel("self"), self.pattern.message)
-        return {"type": "string", "maxLength": len("2027-06-30"), **marked(rule)}
+        return {"type": "string", "maxLength": len(self.example), **marked(rule)}
 
     def _parse(self, value: object) -> dt.date:
         # YAML reads a day without quotes as a date, where the API server reads a string.
-        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-            value = value.isoformat()
+        if type(value) is self.kind:
+            value = self.written(value)
         if not isinstance(value, str):
             raise ValueError(self.pattern.message)  # noqa: TRY004 - pydantic reports ValueError
-        return dt.date.fromisoformat(self.pattern.check(value))
+        return self.read(self.pattern.check(value))
 
 
 _DAY: Final = (
@@ -131,24 +165,40 @@ _DAY: Final = (
 
 FullDate = Annotated[
     dt.date,
-    _ExistingDay(
+    _Existing(
         Matches(
             _DAY,
             "must be a full date that exists, between 2000 and 2199, such as 2027-06-30",
-        )
+        ),
+        "2027-06-30",
+        dt.date,
+        dt.date.isoformat,
+        dt.date.fromisoformat,
     ),
 ]
 """A day, without a time; its years keep arithmetic with it from overflowing."""
 
-Moment = Annotated[
-    str,
-    Field(min_length=1, max_length=len("2027-06-30T12:00:00Z")),
-    Matches(
-        rf"({_DAY})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
-        "must be a moment that exists, in UTC and to the second, such as 2027-06-30T12:00:00Z",
+
+def instant(time: dt.datetime) -> str:
+    """Return a time that knows its zone as the one text that stands for its second."""
+    return time.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Instant = Annotated[
+    dt.datetime,
+    _Existing(
+        Matches(
+            rf"({_DAY})T([01][0-9]|2[0-3])(:[0-5][0-9]){{2}}Z",
+            "must be a second in UTC that exists, between 2000 and 2199, such as"
+            " 2027-06-30T12:00:00Z",
+        ),
+        "2027-06-30T12:00:00Z",
+        dt.datetime,
+        instant,
+        dt.datetime.fromisoformat,
     ),
 ]
-"""A moment as the API server writes one: the earlier of two is the smaller text."""
+"""A second in UTC; there is one text for each."""
 
 NOT_EXTERNAL: Final = (
     ("169.254.0.0/16", "link-local addresses, where clouds hand out credentials"),

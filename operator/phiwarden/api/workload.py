@@ -9,14 +9,13 @@ that names no declared zone, is for the API server alone to refuse.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from typing import Annotated, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from phiwarden.api import workload_rules as rules
-from phiwarden.api.base import ApiModel, checked, list_map, list_set, marked
+from phiwarden.api.base import ApiModel, checked, distinct, list_map, list_set, marked
+from phiwarden.api.images import Images, ReleaseKey, ScanLimits
 from phiwarden.api.network import Agreement, Endpoint, External, Flow, Port, Ports
 from phiwarden.api.quantities import Cpu, Memory
 from phiwarden.api.rollback import Rollback
@@ -37,7 +36,6 @@ from phiwarden.api.values import (
     Name,
     NamespaceName,
     Region,
-    Registry,
     Text,
 )
 from phiwarden.api.vocabulary import (
@@ -68,8 +66,10 @@ __all__ = [
     "Port",
     "Purpose",
     "Quota",
+    "ReleaseKey",
     "Residency",
     "Rollback",
+    "ScanLimits",
     "StorageAttestation",
     "WorkloadSpec",
     "Zone",
@@ -80,12 +80,6 @@ MAX_ZONES: Final = 24
 MAX_ACCOUNTS: Final = 32
 MAX_FLOWS: Final = 128
 MAX_EXTERNALS: Final = 64
-
-
-def _distinct(what: str, names: Iterable[str]) -> None:
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise ValueError(f"{what} declared twice: {', '.join(twice)}")
 
 
 class Owner(ApiModel):
@@ -114,21 +108,6 @@ class Residency(ApiModel):
             json_schema_extra=list_set(),
         ),
     ]
-
-
-class Images(ApiModel):
-    """Where the images of a zone may come from."""
-
-    registries: Annotated[
-        tuple[Registry, ...],
-        Field(
-            max_length=32,
-            description="Approved registries or repository prefixes, such as"
-            " registry.hospital.example/portal. Compared by whole path segments; a host alone"
-            " approves everything on it. None is approved if left out.",
-            json_schema_extra=list_set(),
-        ),
-    ] = ()
 
 
 class ZoneServiceAccount(ApiModel):
@@ -252,7 +231,7 @@ class Zone(ApiModel):
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:
-        _distinct("service accounts", (account.name for account in self.service_accounts))
+        distinct("service accounts", (account.name for account in self.service_accounts))
         return self
 
     def namespace_in(self, workload: str) -> str:
@@ -358,8 +337,8 @@ class WorkloadSpec(ApiModel):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        _distinct("zones", (zone.name for zone in self.zones))
-        _distinct("externals", (external.name for external in self.externals))
-        _distinct("volumes", (volume.name for volume in self.volumes))
-        _distinct("secrets", (f"{secret.zone}/{secret.name}" for secret in self.secrets))
+        distinct("zones", (zone.name for zone in self.zones))
+        distinct("externals", (external.name for external in self.externals))
+        distinct("volumes", (volume.name for volume in self.volumes))
+        distinct("secrets", (f"{secret.zone}/{secret.name}" for secret in self.secrets))
         return self

@@ -156,6 +156,25 @@ _UNKNOWN_CONSUMERS: Final = (
     " && z.serviceAccounts.exists(a, a.name == c))))"
 )
 
+# What comes before production, nearest first; each stage is promoted from one that comes before it.
+_EARLIER: Final = ("staging", "test", "development")
+
+
+def _earlier(environment: str, promoted_from: str) -> str:
+    stages = ("production", *_EARLIER)
+    allowed = " || ".join(
+        f"({environment} == '{stage}' && {promoted_from} in {list(stages[index + 1 :])})"
+        for index, stage in enumerate(stages[:-1])
+    )
+    return f"({allowed})"
+
+
+_NOT_EARLIER: Final = (
+    "self.zones.map(z, has(z.images) && has(z.images.promotedFrom) &&"
+    f" !{_earlier('self.environment', 'z.images.promotedFrom')},"
+    " z.name + ' (' + z.images.promotedFrom + ')')"
+)
+
 _NO_AGREEMENT = _among_joined("!has(e.agreement)", "e.name")
 _TOO_WIDE = _among_joined(f"e.cidrs.exists(c, {_WIDE})", "e.name")
 _ABROAD = _among_joined(
@@ -196,6 +215,13 @@ SPEC: Final = (
         f" + [{_PHI_ZONES}].map(p, {_few(_LOWERED)})[0]",
         field_path=".flows",
         reason="FieldValueRequired",
+    ),
+    validation(
+        f"size({_NOT_EARLIER}) == 0",
+        "images.promotedFrom of a zone must be an environment before that of the workload",
+        expression="'images.promotedFrom of a zone must be an environment before ' + self.environment"
+        f" + ' (production, staging, test, development); it is not in ' + {_few(_NOT_EARLIER)}",
+        field_path=".zones",
     ),
     validation(
         f"!has(self.volumes) || size({_UNKNOWN_VOLUME_ZONES}) == 0",

@@ -104,7 +104,14 @@ def zone_boundary(workload: str, zone: Zone, spec: WorkloadSpec, facts: Facts) -
         owned_secrets=writers(zone, spec, facts),
         keep_revisions=spec.rollback.keep_revisions,
         exceptions=facts.exceptions.get(zone.name, ()),
+        releases=_releases(zone, facts),
     )
+
+
+def _releases(zone: Zone, facts: Facts) -> tuple[str, ...] | None:
+    if facts.releases is None or not zone.images.require_release:
+        return None
+    return facts.releases.get(zone.name, ())
 
 
 def _destinations(zone: Zone, spec: WorkloadSpec) -> tuple[str, ...]:

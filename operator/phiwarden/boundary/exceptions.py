@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from phiwarden.api.values import instant
 from phiwarden.boundary.labels import ZoneBoundary
 
 
@@ -22,7 +23,7 @@ class Entry:
         rule: its identifier.
         kind: of the object.
         name: of the object.
-        until: the moment from which it counts no more, as `moment` writes it.
+        until: the moment from which it counts no more, as `instant` writes it.
     """
 
     rule: str
@@ -34,11 +35,6 @@ class Entry:
         return f"{self.rule}/{self.kind}/{self.name}/{self.until}"
 
 
-def moment(at: dt.datetime) -> str:
-    """Return a moment as the API server writes it, in UTC and to the second."""
-    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def parsed(text: str) -> Entry:
     """Return an entry of a boundary that was decoded."""
     return Entry(*text.split("/"))
@@ -48,7 +44,7 @@ def at(boundary: ZoneBoundary, now: dt.datetime) -> ZoneBoundary:
     """Return a boundary with those exceptions alone that count at a moment."""
     if not boundary.exceptions:
         return boundary
-    counting = (entry for entry in boundary.exceptions if moment(now) < parsed(entry).until)
+    counting = (entry for entry in boundary.exceptions if instant(now) < parsed(entry).until)
     return replace(boundary, exceptions=tuple(counting))
 
 

@@ -10,16 +10,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from phiwarden.api.exception import (
-    LONGEST,
-    LONGEST_EMERGENCY,
-    Decision,
-    DecisionType,
-    ExceptionSpec,
-    Identity,
-)
+from phiwarden.api.decision import Decision, DecisionType
+from phiwarden.api.exception import LONGEST, LONGEST_EMERGENCY, ExceptionSpec
+from phiwarden.api.values import instant
 from phiwarden.api.vocabulary import ClinicalImpact
-from phiwarden.boundary.exceptions import Entry, moment
+from phiwarden.boundary.exceptions import Entry
 
 MAX_ENTRIES: Final = 200
 """Rules of objects that exceptions of one zone may name in all: the API server goes through them."""
@@ -137,8 +132,8 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
         return Grant(Reason.UNREADABLE, f"it cannot be read: {request.problem}")
     # The clinical impact may be another one by now.
     latest = request.created + longest(impact, emergency=spec.emergency)
-    end = min(dt.datetime.fromisoformat(spec.expires), latest)
-    until = moment(end)
+    end = min(spec.expires, latest)
+    until = instant(end)
     if unknown := [rule for rule in spec.rules if rule not in exceptable]:
         listed = ", ".join(unknown)
         return Grant(Reason.NO_SUCH_RULE, f"there are no exceptions to {listed}")
@@ -151,7 +146,7 @@ def grant(request: Request, impact: str, exceptable: Collection[str], now: dt.da
     if decision is None:
         waits = f"asked for by {spec.requested_by.username}; nobody decided yet"
         return Grant(Reason.AWAITING_DECISION, waits, next_change=end)
-    if _same(decision.by, spec.requested_by):
+    if decision.by.may_be(spec.requested_by):
         return Grant(
             Reason.NOT_INDEPENDENT, f"{decision.by.username} both asked for it and approved it"
         )
@@ -186,13 +181,6 @@ def within_bounds(grants: Mapping[str, Grant]) -> dict[str, Grant]:
             full = f"the exceptions of this zone name more than {MAX_ENTRIES} rules of objects"
             found[name] = Grant(Reason.TOO_MANY, full, next_change=each.next_change)
     return found
-
-
-def _same(one: Identity, other: Identity) -> bool:
-    """Return whether two identities may be one person, as far as the API server knows."""
-    if one.username.lower() == other.username.lower():
-        return True
-    return bool(one.uid) and one.uid == other.uid
 
 
 def _in_force(left: dt.timedelta, term: dt.timedelta) -> Reason:

@@ -14,6 +14,7 @@ from typing import Final
 
 from phiwarden.api import names
 from phiwarden.api.rollback import FEWEST_KEPT
+from phiwarden.api.values import DIGEST
 from phiwarden.api.workload import ClinicalImpact, DataClass, Enforcement, Environment, Exposure
 
 
@@ -66,6 +67,9 @@ class ZoneBoundary:
     exceptions: tuple[str, ...] = ()
     """`rule/kind/name/moment` of each rule that an object may break until then; see
     `boundary.exceptions`."""
+    releases: tuple[str, ...] | None = None
+    """Digests of the images that may run, by releases that are in force; None where the zone asks
+    for no releases."""
 
 
 NUMBER: Final = "[1-9][0-9]{0,2}"
@@ -112,6 +116,8 @@ def encode(boundary: ZoneBoundary) -> tuple[dict[str, str], dict[str, str]]:
     }
     if boundary.secrets is not None:
         lists[names.SECRETS] = boundary.secrets
+    if boundary.releases is not None:
+        lists[names.RELEASES] = boundary.releases
     annotations = {
         names.FORMAT: names.FORMAT_VERSION,
         names.KEEP_REVISIONS: str(boundary.keep_revisions),
@@ -162,6 +168,7 @@ def decode(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ZoneBou
         owned_secrets=_list(annotations, names.OWNED_SECRETS),
         keep_revisions=_number(annotations, names.KEEP_REVISIONS, FEWEST_KEPT),
         exceptions=_exceptions(annotations),
+        releases=_releases(annotations),
     )
 
 
@@ -199,6 +206,16 @@ def _exceptions(annotations: Mapping[str, str]) -> tuple[str, ...]:
     for entry in found:
         if re.fullmatch(_EXCEPTION, entry, re.ASCII) is None:
             raise BoundaryUnreadable(names.EXCEPTIONS, f"not rule/kind/name/moment: {entry!r}")
+    return found
+
+
+def _releases(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
+    if names.RELEASES not in annotations:
+        return None
+    found = _list(annotations, names.RELEASES)
+    for entry in found:
+        if re.fullmatch(DIGEST, entry, re.ASCII) is None:
+            raise BoundaryUnreadable(names.RELEASES, f"no digest of an image: {entry!r}")
     return found
 
 

@@ -63,6 +63,9 @@ class Facts:
     """Custom resources of others that the cluster has; None where nobody looked."""
     exceptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Zone to its exceptions in force, as the boundary carries them; see `boundary.exceptions`."""
+    releases: Mapping[str, tuple[str, ...]] | None = None
+    """Zone to the digests of the images that releases in force let run. None where nobody looked,
+    as in a folder of manifests: then none is asked for."""
     unavailable: frozenset[str] = frozenset()
     """Zones whose namespace is not ours to take: no objects, and no flows to or from them."""
 

@@ -14,7 +14,7 @@ from phiwarden.cli.asking import Context, Kubeconfig, Namespace, stopped, termin
 from phiwarden.cli.rulebooks import RulesFolder, rules_in
 
 if TYPE_CHECKING:
-    from phiwarden.api.exception import Decision
+    from phiwarden.api.decision import Decision
     from phiwarden.cli.excepting.model import Rules, Sheet
 
 Object = dict[str, Any]
@@ -80,7 +80,7 @@ def approve(
 ) -> None:
     """Approve an exception; `APPROVE` says the rest."""
     # Here, so that `kubectl phi --help` need not wait for the rulebook.
-    from phiwarden.api.exception import Decision, DecisionType  # noqa: PLC0415
+    from phiwarden.api.decision import Decision, DecisionType  # noqa: PLC0415
     from phiwarden.cli.excepting.ending import REFUSED, ending  # noqa: PLC0415
     from phiwarden.cli.excepting.model import Rules  # noqa: PLC0415
     from phiwarden.cli.formats.exception_text import approved_text  # noqa: PLC0415
@@ -114,7 +114,7 @@ def deny(
     rules: RulesFolder = None,
 ) -> None:
     """Deny an exception; `DENY` says the rest."""
-    from phiwarden.api.exception import DecisionType  # noqa: PLC0415
+    from phiwarden.api.decision import DecisionType  # noqa: PLC0415
     from phiwarden.cli.excepting.ending import ending  # noqa: PLC0415
     from phiwarden.cli.excepting.model import Rules  # noqa: PLC0415
     from phiwarden.cli.excepting.spelling import denial  # noqa: PLC0415

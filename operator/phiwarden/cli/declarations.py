@@ -15,7 +15,8 @@ from phiwarden.cli.manifests.objects import Level, Manifest
 from phiwarden.cli.report import Finding, Judged, Problem
 from phiwarden.rulebook import declared
 from phiwarden.rulebook.budgets import Budget
-from phiwarden.rulebook.declaration import KIND, Declaration, FieldError, declaration
+from phiwarden.rulebook.crd_form import FieldError
+from phiwarden.rulebook.declaration import KIND, Declaration, declaration
 from phiwarden.rulebook.failures import Failure
 from phiwarden.rulebook.model import Severity
 

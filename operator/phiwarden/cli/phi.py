@@ -15,6 +15,7 @@ from phiwarden.cli import (
     plan,
     probe,
     reach,
+    release,
     request_exception,
     rules,
 )
@@ -34,6 +35,7 @@ app.command("explain", help=explain.HELP)(explain.explain)
 app.command("plan", help=plan.HELP)(plan.plan)
 app.command("probe", help=probe.HELP)(probe.probe)
 app.command("reach", help=reach.HELP)(reach.reach)
+app.add_typer(release.app, name="release")
 app.command(request_exception.COMMAND, help=request_exception.HELP)(
     request_exception.request_exception
 )

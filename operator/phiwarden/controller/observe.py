@@ -28,6 +28,7 @@ from phiwarden.controller.enforcement import Enforcement
 from phiwarden.controller.exceptions import ExceptionObserver
 from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
+from phiwarden.controller.releases import ReleaseObserver
 from phiwarden.controller.running import gone, touch
 from phiwarden.controller.secrets import SELECTED, SecretObserver
 from phiwarden.controller.state import Declared, Quarantined, SeenNamespace, State, Verdict
@@ -86,6 +87,7 @@ class Observer:
     secrets: SecretObserver
     budgets: BudgetObserver
     exceptions: ExceptionObserver
+    releases: ReleaseObserver
     pods: PodObserver
     _settling: asyncio.TimerHandle | None = None
 
@@ -128,8 +130,11 @@ class Observer:
 
     def optional(self, api: Api) -> Optional:
         """Return what follows kinds that the cluster may have or not."""
-        # An upgrade by helm leaves CRDs as they are, so exceptions may be unknown to the cluster.
-        ours = {shapes.PHI_EXCEPTION: self.exceptions.seen}
+        # An upgrade by helm leaves CRDs as they are, so these may be unknown to the cluster.
+        ours = {
+            shapes.PHI_EXCEPTION: self.exceptions.seen,
+            shapes.PHI_RELEASE: self.releases.seen,
+        }
         found = Optional(api, {**self.stores.optional(), **self.secrets.optional(), **ours})
 
         def changed() -> None:

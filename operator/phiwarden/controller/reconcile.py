@@ -17,7 +17,7 @@ from phiwarden.boundary.model import BoundaryPlan, Facts, ZonePlan
 from phiwarden.cluster import resources
 from phiwarden.cluster.client import Api
 from phiwarden.cluster.events import EventType, Recorder
-from phiwarden.controller import backup_conditions, remedy_conditions, report
+from phiwarden.controller import backup_conditions, release_conditions, remedy_conditions, report
 from phiwarden.controller.alarms import Alarms
 from phiwarden.controller.apply import Applier
 from phiwarden.controller.audit import Auditor
@@ -26,6 +26,7 @@ from phiwarden.controller.calendar import Clock
 from phiwarden.controller.conditions import AGREEMENT_WARNINGS
 from phiwarden.controller.exceptions import Exceptions, Grants
 from phiwarden.controller.queues import Queues
+from phiwarden.controller.releases import Releases, ReleasesOf
 from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.restarts import Restarts
 from phiwarden.controller.secrets import (
@@ -55,6 +56,7 @@ class Reconciler:
     teardown: Teardown
     backups: Backups
     exceptions: Exceptions
+    releases: Releases
     reliance: Reliance
     recorder: Recorder
     restarts: Restarts
@@ -84,14 +86,15 @@ class Reconciler:
             if each.declared.zone not in obstacles
         )
         grants = self.exceptions.granted(declared, declared.spec)
-        facts = self._facts(declared, declared.spec, obstacles, secrets, grants)
+        releases = self.releases.judged(declared, declared.spec)
+        facts = self._facts(declared, declared.spec, obstacles, secrets, grants, releases)
         plan = compile_boundary(declared.name, declared.spec, facts)
         while await self.reliance.hold(name, _boundaries(plan)):
-            facts = self._facts(declared, declared.spec, obstacles, secrets, grants)
+            facts = self._facts(declared, declared.spec, obstacles, secrets, grants, releases)
             plan = compile_boundary(declared.name, declared.spec, facts)
         if await self._judge_before_change(plan):
             # Of storage what was marked counts, and nothing that was seen since.
-            now = self._facts(declared, declared.spec, obstacles, secrets, grants)
+            now = self._facts(declared, declared.spec, obstacles, secrets, grants, releases)
             facts = replace(now, storage=facts.storage)
             plan = compile_boundary(declared.name, declared.spec, facts)
         failures = unmade | await self.applier.apply(plan)
@@ -100,6 +103,7 @@ class Reconciler:
             if zone.zone not in failures:
                 self.auditor.release_judged(zone.namespace.name)
                 await self.exceptions.report(zone.namespace.name, grants[zone.zone])
+                await self.releases.report(zone.namespace.name, releases[zone.zone])
         exceptions = {zone.zone: zone_boundary(zone).exceptions for zone in plan.zones}
         ends = self.exceptions.next_change(exceptions, grants)
         self.alarms.set(declared.name, "exceptions", ends)
@@ -113,7 +117,9 @@ class Reconciler:
             declared.spec,
             plan,
             facts,
-            report.Findings(obstacles, failures, statuses(secrets, rolled.holding), backups),
+            report.Findings(
+                obstacles, failures, statuses(secrets, rolled.holding), backups, releases
+            ),
             self.state,
             self.clock(),
         )
@@ -131,6 +137,7 @@ class Reconciler:
         obstacles: dict[str, Obstacle],
         secrets: tuple[Judged, ...],
         grants: Grants,
+        releases: Mapping[str, ReleasesOf],
     ) -> Facts:
         exceptions = self.exceptions.in_boundary(declared.name, spec, grants)
         return Facts(
@@ -155,6 +162,7 @@ class Reconciler:
             writers=self.settings.writers,
             kinds=self.state.kinds,
             exceptions=exceptions,
+            releases=self.releases.in_boundary(declared.name, spec, releases),
             unavailable=frozenset(obstacles),
         )
 
@@ -260,7 +268,11 @@ class Reconciler:
                 )
 
 
-_WARNINGS: Final = {**backup_conditions.WARNINGS, **remedy_conditions.WARNINGS}
+_WARNINGS: Final = {
+    **backup_conditions.WARNINGS,
+    **remedy_conditions.WARNINGS,
+    **release_conditions.WARNINGS,
+}
 
 
 class Incomplete(Exception):

@@ -21,8 +21,14 @@ from phiwarden.api.workload import Enforcement, WorkloadSpec, Zone
 from phiwarden.backups.plan import Outlook
 from phiwarden.boundary.claims import Obstacle
 from phiwarden.boundary.model import BoundaryPlan, Facts
-from phiwarden.controller import backup_conditions, conditions, remedy_conditions
+from phiwarden.controller import (
+    backup_conditions,
+    conditions,
+    release_conditions,
+    remedy_conditions,
+)
 from phiwarden.controller.conditions import Said
+from phiwarden.controller.releases import ReleasesOf
 from phiwarden.controller.remedy_conditions import BEING_TESTED
 from phiwarden.controller.state import Declared, State, Verdict
 from phiwarden.controller.volumes import class_statuses, statuses, with_backups
@@ -39,12 +45,14 @@ class Findings:
         failures: zones that could not be written, with the API server's words.
         secrets: what is true of every declared secret.
         backups: what is true of backups.
+        releases: what zones ask of releases, and what is true of those that are there.
     """
 
     obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[SecretStatus, ...] = ()
     backups: Outlook = field(default_factory=Outlook)
+    releases: Mapping[str, ReleasesOf] = field(default_factory=dict)
 
 
 def status(
@@ -71,6 +79,7 @@ def status(
         conditions.agreements(plan),
         conditions.encrypted(volumes),
         conditions.current(findings.secrets),
+        release_conditions.verified(findings.releases),
         backup_conditions.fresh(findings.backups),
         backup_conditions.recoverable(findings.backups),
         remedy_conditions.rollback_ready(zones, state),

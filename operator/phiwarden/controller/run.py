@@ -34,6 +34,7 @@ from phiwarden.controller.pace import Pace
 from phiwarden.controller.pods import PodObserver
 from phiwarden.controller.queues import AuditKey, Queues
 from phiwarden.controller.reconcile import Reconciler
+from phiwarden.controller.releases import ReleaseObserver, Releases
 from phiwarden.controller.reliance import Reliance
 from phiwarden.controller.remedy import Remedy
 from phiwarden.controller.restarts import Restarts
@@ -134,6 +135,7 @@ class Controller:
             secrets,
             BudgetObserver(self.state, queues),
             ExceptionObserver(self.state, queues),
+            ReleaseObserver(self.state, queues),
             pods,
         )
         boundary, running = observer.reflectors(api)
@@ -276,6 +278,7 @@ class Controller:
             Teardown(api, self.state, recorder),
             Backups(api, self.state, alarms, self.clock),
             Exceptions(api, self.state, recorder, exceptable(self.judge.rules), self.clock),
+            Releases(api, self.state, recorder, self.clock),
             reliance,
             recorder,
             Restarts(api, self.state, recorder, self.clock),

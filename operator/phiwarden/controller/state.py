@@ -18,6 +18,7 @@ from phiwarden.boundary.granting import Request
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.boundary.model import ApiServer, Quarantine
 from phiwarden.probe.proof import Proof
+from phiwarden.releases import standing
 from phiwarden.remediation.references import Present, References
 from phiwarden.rotation.model import Delivery, LastChange, Secret
 from phiwarden.rulebook.budgets import Budget
@@ -146,6 +147,8 @@ class State:
         exceptions: exceptions that were asked for, by namespace and name.
         exception_statuses: what the status of each says, by (namespace, name), as it was stored
             last; the decision, which is not phiwarden's, left out.
+        releases: releases that were brought, by namespace and name.
+        release_statuses: what the status of each says, as for exceptions.
         judged: what all that runs in a zone was judged by, by namespace.
         verdicts: what was found of objects that run in zones, by namespace.
         quarantined: what is in quarantine, by namespace. New pods are labelled by it, so
@@ -192,6 +195,8 @@ class State:
     budgets: dict[str, tuple[Budget, ...]] = field(default_factory=dict)
     exceptions: dict[str, dict[str, Request]] = field(default_factory=dict)
     exception_statuses: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    releases: dict[str, dict[str, standing.Request]] = field(default_factory=dict)
+    release_statuses: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     judged: dict[str, Measure] = field(default_factory=dict)
     verdicts: dict[str, dict[ObjectKey, Verdict]] = field(default_factory=dict)
     quarantined: dict[str, dict[ObjectKey, Quarantined]] = field(default_factory=dict)

@@ -148,7 +148,8 @@ def _zone(
     if stands_now is not None:
         stands_now = exceptions.at(stands_now, now)
         # Of these a declaration says nothing.
-        then = replace(then, exceptions=stands_now.exceptions)
+        releases = stands_now.releases or () if zone.images.require_release else None
+        then = replace(then, exceptions=stands_now.exceptions, releases=releases)
     around = Surroundings(
         now=stands_now,
         then=then,

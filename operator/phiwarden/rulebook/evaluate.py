@@ -188,6 +188,8 @@ def _variables(
         "secretsKnown": zone.secrets is not None,
         "overdueSecrets": list(zone.overdue_secrets),
         "ownedSecrets": list(zone.owned_secrets),
+        "releasesAsked": zone.releases is not None,
+        "releases": list(zone.releases or ()),
         "keepRevisions": zone.keep_revisions,
         "trusted": trusted,
         "handmade": not _bound(obj),

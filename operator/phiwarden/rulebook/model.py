@@ -85,6 +85,8 @@ class Reads(StrEnum):
     """PHIHistory: what phiwarden remembers of a workload."""
     EXCEPTION = "exception"
     """PHIException: who asks for it, and who decides."""
+    RELEASE = "release"
+    """PHIRelease: who brings it, and who decides."""
     QUARANTINED = "quarantined"
     RELIED_ON = "relied-on"
     """StorageClasses that zones rely on."""

@@ -56,6 +56,7 @@ _READS: Final[Mapping[str, str]] = {
     Reads.OWNED: "objects of the boundary",
     Reads.HISTORY: "PHIHistory",
     Reads.EXCEPTION: "PHIException",
+    Reads.RELEASE: "PHIRelease",
     Reads.QUARANTINED: "Pods in quarantine",
     Reads.RELIED_ON: "StorageClasses that a zone relies on",
 }

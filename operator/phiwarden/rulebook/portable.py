@@ -39,6 +39,8 @@ ZONE: Final = (
     "secretsKnown",
     "overdueSecrets",
     "ownedSecrets",
+    "releasesAsked",
+    "releases",
     "keepRevisions",
 )
 """Variables that every rule may use: `variables.data` and so on."""

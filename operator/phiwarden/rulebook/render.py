@@ -30,6 +30,7 @@ from phiwarden.rulebook.shapes import (
     OWNED,
     PHI_EXCEPTION,
     PHI_HISTORY,
+    PHI_RELEASE,
     PODS,
     STORAGE_CLASS,
     VOLUME_SNAPSHOT,
@@ -143,6 +144,19 @@ def render(rules: Sequence[Rule]) -> list[Manifest]:
         operations=["CREATE", "UPDATE"],
         exempt=False,
         beside=[may_decide(PHI_EXCEPTION, "PHI-GRD-007")],
+    )
+    # In every namespace: what was forged before one is a zone would count once it is.
+    manifests += _guard_policy(
+        rules,
+        Reads.RELEASE,
+        name="phiwarden-releases",
+        about="Has releases brought by one and approved by another, and keeps revoked ones.",
+        kinds=(PHI_RELEASE, replace(PHI_RELEASE, plural=f"{PHI_RELEASE.plural}/status")),
+        object_selector={},
+        selector=None,
+        operations=["CREATE", "UPDATE", "DELETE"],
+        exempt=False,
+        beside=[may_decide(PHI_RELEASE, "PHI-GRD-008")],
     )
     manifests += _guard_policy(
         rules,

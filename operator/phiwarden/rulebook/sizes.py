@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from phiwarden.api import names
+from phiwarden.api.release import MAX_RELEASED
+
 KIB: Final = 1024
 
 
@@ -168,13 +171,17 @@ NAMESPACE: Final = record(
     metadata=record(
         name=texts(63, 63),
         labels=lists(64, 64, texts(63, 64 * 63), texts(317, 64 * 80)),
-        annotations=lists(64, 64, texts(4 * KIB, 64 * KIB), texts(317, 64 * 80)),
+        annotations=replace(
+            lists(64, 64, texts(4 * KIB, 64 * KIB), texts(317, 64 * 80)),
+            fields={names.RELEASES: texts(MAX_RELEASED * 72, MAX_RELEASED * 72)},
+        ),
     )
 )
 """The Namespace of a zone."""
 
 # Lists of the boundary; all annotations of a Namespace together end at 256 KiB.
 _FACTS: Final = lists(64, 64, texts(253, 64 * 64))
+_RELEASED: Final = lists(MAX_RELEASED, MAX_RELEASED, texts(71, MAX_RELEASED * 71))
 
 VARIABLES: Final[Mapping[str, Value]] = {
     **dict.fromkeys(("kind", "data", "environment", "impact", "exposure"), texts(63, 63)),
@@ -195,5 +202,6 @@ VARIABLES: Final[Mapping[str, Value]] = {
         _FACTS,
     ),
     "destinations": lists(64, 64, texts(43, 64 * 43)),
+    "releases": _RELEASED,
 }
 """Variables whose size does not follow from how they are computed."""

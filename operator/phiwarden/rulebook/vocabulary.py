@@ -132,6 +132,9 @@ ZONE: Final = (
     Variable("secretsKnown", f"'{names.SECRETS}' in {_NOTES}"),
     Variable("overdueSecrets", _listed_if_there(names.OVERDUE_SECRETS)),
     Variable("ownedSecrets", _listed_if_there(names.OWNED_SECRETS)),
+    # Most zones ask for none: then no list is looked at.
+    Variable("releasesAsked", f"'{names.RELEASES}' in {_NOTES}", short=True),
+    Variable("releases", _listed_if_there(names.RELEASES)),
     Variable(
         "keepRevisions",
         f"'{names.KEEP_REVISIONS}' in {_NOTES} ? int({_NOTES}['{names.KEEP_REVISIONS}'])"

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Final
 
-from phiwarden.api.exception import Decision, DecisionType
+from phiwarden.api.decision import Decision, DecisionType
 from phiwarden.boundary.granting import Reason
 from phiwarden.cluster.client import MERGE_PATCH, Api, Refused
 from phiwarden.cluster.resources import PHI_EXCEPTION

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from phiwarden.api.values import instant
 from phiwarden.api.workload import ClinicalImpact, DataClass, Environment
-from phiwarden.boundary.exceptions import moment
 from phiwarden.boundary.granting import longest
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.cli.excepting.model import Sheet
@@ -25,7 +25,7 @@ def moot(sheet: Sheet) -> Iterator[str]:
         elif rule not in sheet.rules.exceptable:
             yield f"there are no exceptions to {rule}: {sheet.rules.pages[rule].title}"
     if sheet.ends <= sheet.now:
-        yield f"it ends at {sheet.spec.expires}, and that has passed"
+        yield f"it ends at {instant(sheet.spec.expires)}, and that has passed"
     elif sheet.zone.boundary is not None:
         yield from _too_long(sheet, sheet.zone.boundary)
 
@@ -35,8 +35,8 @@ def _too_long(sheet: Sheet, boundary: ZoneBoundary) -> Iterator[str]:
     if sheet.ends - sheet.begins > most:
         what = "an emergency" if sheet.spec.emergency else f"a zone of {boundary.impact}"
         yield (
-            f"it would be in force until {sheet.spec.expires}; {what} has at most {most.days} days:"
-            f" {moment(sheet.begins + most)} is the longest possible"
+            f"it would be in force until {instant(sheet.spec.expires)}; {what} has at most {most.days} days:"
+            f" {instant(sheet.begins + most)} is the longest possible"
         )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from phiwarden.api.exception import Decision, ExceptedObject, ExceptionSpec, Identity
+from phiwarden.api.decision import Decision, Identity
+from phiwarden.api.exception import ExceptedObject, ExceptionSpec
 from phiwarden.boundary.labels import ZoneBoundary
 from phiwarden.rulebook.evaluate import Judge, judge_with
 from phiwarden.rulebook.exceptions import exceptable
@@ -107,4 +108,4 @@ class Sheet:
     @property
     def ends(self) -> dt.datetime:
         """Return when it ends."""
-        return dt.datetime.fromisoformat(self.spec.expires)
+        return self.spec.expires

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from phiwarden.api import names
-from phiwarden.api.exception import ExceptedObject, Identity
+from phiwarden.api.decision import Identity
+from phiwarden.api.exception import ExceptedObject
 from phiwarden.boundary.granting import request_of
 from phiwarden.boundary.labels import BoundaryUnreadable, ZoneBoundary, decode
 from phiwarden.cli.excepting.model import Looked, Presence, Rules, Sheet, Zone

@@ -11,14 +11,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from phiwarden.api import names
-from phiwarden.api.exception import (
-    Decision,
-    DecisionType,
-    ExceptedKind,
-    ExceptionSpec,
-    Identity,
-)
-from phiwarden.boundary.exceptions import moment
+from phiwarden.api.decision import Decision, DecisionType, Identity
+from phiwarden.api.exception import ExceptedKind, ExceptionSpec
+from phiwarden.api.values import instant
 from phiwarden.cli.formats.printable import printable
 from phiwarden.cli.rule_names import NoSuchRule, named
 from phiwarden.rulebook.shapes import PHI_EXCEPTION, Kind
@@ -113,13 +108,13 @@ def end(until: str | None, lasting: str | None, now: dt.datetime) -> str:
         raise Misspelt("say when it ends: either --until 2026-12-01T12:00:00Z or --for 7d")
     if lasting is not None:
         try:
-            return moment(now + length(lasting))
+            return instant(now + length(lasting))
         except Misspelt as error:
             raise Misspelt(f"--for: {error}") from error
     assert until is not None
     try:
         at = dt.datetime.fromisoformat(until)
-        told = None if at.tzinfo is None else moment(at)
+        told = None if at.tzinfo is None else instant(at)
     except (ValueError, OverflowError):
         told = None
     if told is None:

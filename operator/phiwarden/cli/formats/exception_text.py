@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final
 
-from phiwarden.api.exception import Decision, Identity
-from phiwarden.boundary.exceptions import moment
+from phiwarden.api.decision import Decision, Identity
+from phiwarden.api.values import instant
 from phiwarden.cli.excepting.model import Looked, Presence, Sheet, Zone
 from phiwarden.cli.formats.printable import printable, what_is_wrong
 from phiwarden.rulebook.failures import Failure
@@ -48,7 +48,7 @@ def _sheet(sheet: Sheet, width: int) -> Iterator[str]:
     yield from _entry("Instead", spec.compensating_control, width)
     yield from _entry("Ticket", spec.ticket, width)
     yield from _entry("Emergency", _emergency(emergency=spec.emergency), width)
-    asked = f", {moment(sheet.created)}" if sheet.created else ""
+    asked = f", {instant(sheet.created)}" if sheet.created else ""
     yield from _entry("Asked for by", who(spec.requested_by) + asked, width)
     yield from _entry("Until", _term(sheet), width)
     if sheet.created is not None:
@@ -79,10 +79,10 @@ def _emergency(*, emergency: bool) -> str:
 def _term(sheet: Sheet) -> str:
     whole = lasting(sheet.ends - sheet.begins)
     if sheet.ends <= sheet.now:
-        return f"{sheet.spec.expires}: {whole} in all; it has ended"
+        return f"{instant(sheet.spec.expires)}: {whole} in all; it has ended"
     if sheet.created is None:
-        return f"{sheet.spec.expires}: {whole} from now"
-    return f"{sheet.spec.expires}: {whole} in all, {lasting(sheet.ends - sheet.now)} left"
+        return f"{instant(sheet.spec.expires)}: {whole} from now"
+    return f"{instant(sheet.spec.expires)}: {whole} in all, {lasting(sheet.ends - sheet.now)} left"
 
 
 def _decided(decision: Decision | None) -> str:

@@ -1,0 +1,1 @@
+"""Releases: pure decisions on whether one may be promoted, and by whose word."""
