@@ -143,7 +143,8 @@ def test_a_refusal_as_kubectl_prints_it(
         " zone clinical of "
     )
     assert first.endswith("(direct-care, data phi). " + rationale("PHI-SEC-001"))
-    *by_rule, last = paragraphs
+    *by_rule, last, route = paragraphs
+    assert "kubectl phi request-exception Deployment/" in route
     rules = [paragraph.split()[0] for paragraph in by_rule]
     assert sorted(rules) == [
         "PHI-IDN-001",

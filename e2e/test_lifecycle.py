@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from e2e import custom_kinds, exceptions, workloads
+from e2e import custom_kinds, exceptions, releases, workloads
 from e2e.conftest import NODE_LABELS
 from e2e.controlplane import ControlPlane, Options, start
 from e2e.people import person
@@ -348,6 +348,13 @@ def _use_every_right(product: Product, root: Rest) -> None:
         answer = exceptions.ask(asker, legacy, exceptions.exception("digests", "asha"))
         assert answer.ok, answer.message
         exceptions.await_standing(root, legacy, "digests", "AwaitingDecision")
+        brought = releases.release("portal-1", "asha", releases.stated(name))
+        answer = asker.create(releases.releases(legacy), brought)
+        assert answer.ok, answer.message
+        until(
+            lambda: releases.said(root, legacy, "portal-1").get("status") == "False",
+            "the release is told of",
+        )
         wait(root, name, "Compliant", "False")
         _put_back(root, unique("every-kind"))
         # Server-side apply cannot take a foreign entry back; the object is replaced.

@@ -112,5 +112,6 @@ def _set_image(scene: Scene, image: str, *, fails: bool = False) -> None:
         f"deployment/{VIEWER}",
         f"viewer={image}",
         f"--namespace={clinical}",
+        shown=f"set image deployment/{VIEWER} viewer=.../{image.rpartition('/')[2][:40]}...",
         fails=fails,
     )

@@ -110,12 +110,12 @@ def phihistory() -> Schema:
 
 _EXCEPTION_COLUMNS = [
     _column("Rules", ".spec.rules", "Rules that may be broken."),
-    _column("Kind", ".spec.objects[0].kind", "Kind of the first object."),
+    _column("Kind", ".spec.objects[0].kind", "Kind of the first object.", wide=True),
     _column("Object", ".spec.objects[0].name", "Name of the first object."),
     _column("Decision", ".status.decision.type", "Approved or Denied; empty while it waits."),
     _column("In force", _condition("InForce", "status"), "Whether rules may be broken now."),
     _column("Days left", ".status.daysLeft", "Whole days until it ends.", kind="integer"),
-    _column("Asked by", ".spec.requestedBy.username", "Who asked for it."),
+    _column("Asked by", ".spec.requestedBy.username", "Who asked for it.", wide=True),
     _column("Decided by", ".status.decision.by.username", "Who decided."),
     _column("Ticket", ".spec.ticket", "Where it is followed up.", wide=True),
     _column("Expires", ".spec.expires", "When it ends.", wide=True),

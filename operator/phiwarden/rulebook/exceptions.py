@@ -7,9 +7,9 @@ held, an owner proves nothing by itself, and only the controllers speak as their
 CEL has no clock. The API server notes when a manager wrote fields of an object. A client may write
 such notes, too, but cannot keep the API server from adding its own where a field is new or has
 another value: so of a change that surely writes one (an annotation, or an image) the newest note
-counts as now, if it is newer than the newest one before. Server-side apply takes no notes from
-anybody, and notes all that it changes. Any other change that only takes away is noted by nobody, and
-what cannot tell the time has no exception.
+is now, or a later time that somebody made up. Any other change may only take away, which is noted by
+nobody, and what cannot tell the time has no exception. (That a request is a server-side apply, which
+takes no notes from anybody, a policy is not told.)
 """
 
 from __future__ import annotations
@@ -109,10 +109,6 @@ _WRITES_ANNOTATION: Final = (
 )
 
 
-# The API server refuses `force` for any other kind of request, and knows it as absent or not.
-_APPLIES: Final = "(has(request.options) && has(request.options.force))"
-
-
 def _writes_image(shape: Shape) -> str:
     """Return CEL that is true where a container is new, or has another image."""
     new, old = (f"{each}{shape.path}.spec.containers" for each in ("object", "oldObject"))
@@ -128,13 +124,12 @@ def now(shape: Shape | None) -> str:
     Args:
         shape: where the pod template lies, if there is one.
     """
-    writes = f"({_APPLIES} || {_WRITES_ANNOTATION})"
+    writes = _WRITES_ANNOTATION
     if shape is not None:
-        writes = f"({_APPLIES} || {_writes_image(shape)} || {_WRITES_ANNOTATION})"
+        writes = f"({_writes_image(shape)} || {writes})"
     return (
         "request.operation == 'UPDATE'"
-        f" ? ({_newest('object')} > {_newest('oldObject')} && {writes}"
-        f" ? {_newest('object')} : '')"
+        f" ? ({writes} ? {_newest('object')} : '')"
         f" : {_newest('object')}"
     )
 
